@@ -1,0 +1,1 @@
+"""Pure rules of the product: quality, windows, conditions, alarm lifecycle. No Kafka, no asyncio, no clock."""
