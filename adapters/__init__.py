@@ -1,0 +1,1 @@
+"""Protocol adapters: one folder each, found by name in `adapters.registry`."""

@@ -1,0 +1,1 @@
+"""Modbus: configuration, pure decoding and read planning shared by every transport, and the client for TCP."""

@@ -1,0 +1,25 @@
+"""A pipeline: one adapter that reads one device into the series of one asset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSpec:
+    """What a pipeline of topology.yaml, or CONFIG_JSON, says.
+
+    `adapter` is a name of the registry (`modbus-tcp`), `config` what that adapter's config model reads, with
+    `${secret:name}` not yet resolved.
+    """
+
+    id: str
+    adapter: str
+    asset_id: str
+    config: Mapping[str, Any]
+    tenant_id: str = "default"
+    site_id: str = "default"
+    poll_interval_s: float = 1.0
+    adapter_id: str = field(default="")
