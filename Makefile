@@ -1,0 +1,75 @@
+# One target for each thing a person does; `make` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VENV    := .venv
+BIN     := $(VENV)/bin
+STAMP   := $(VENV)/.installed
+PYTHON  ?= python3
+DURATION ?=
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+
+# Ctrl-C is how `demo` and `up` are meant to end (130 is the shell's code for it): make must not call that an error.
+run = $(1) || { code=$$?; [ $$code -eq 130 ] || exit $$code; }
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(STAMP) ## make .venv with everything at its locked version (needs Python >= 3.11)
+
+$(STAMP): pyproject.toml requirements/dev.txt
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "There is no '$(PYTHON)' on PATH. Install Python 3.11 or newer, or name it: make setup PYTHON=/path/to/python3.11"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is $$($(PYTHON) -V 2>&1), ironstream needs 3.11 or newer: make setup PYTHON=/path/to/python3.11"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps -e .
+	@touch $@
+
+.PHONY: demo
+demo: $(STAMP) ## a simulated plant through the whole system until Ctrl-C, or for DURATION seconds
+	@$(call run,$(BIN)/ironstream demo $(if $(DURATION),--duration $(DURATION)))
+
+.PHONY: up
+up: $(STAMP) ## everything of topology.yaml on this machine, Kafka included, until Ctrl-C
+	@$(call run,$(BIN)/ironstream up)
+
+.PHONY: test
+test: $(STAMP) ## every test; PYTEST_ARGS="-k name -x" narrows it
+	$(BIN)/pytest $(PYTEST_ARGS)
+
+.PHONY: check
+check: $(STAMP) ## style, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: $(STAMP) ## rewrite the code in the house style
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+.PHONY: bench
+bench: $(STAMP) ## measure this machine; BENCH_ARGS goes to `ironstream bench`
+	$(BIN)/ironstream bench $(BENCH_ARGS)
+
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+        --no-annotate --custom-compile-command "make lock" $(LOCK_ARGS)
+
+.PHONY: lock
+lock: $(STAMP) ## resolve the dependencies anew into requirements/*.txt; LOCK_ARGS=--upgrade takes newer ones
+	$(LOCK) pyproject.toml -o requirements/runtime.txt
+	$(LOCK) pyproject.toml requirements/dev.in -c requirements/runtime.txt -o requirements/dev.txt
+	@! grep -nE '://|index-url|find-links' requirements/*.txt || { echo "a lock must name no host"; exit 1; }
+
+.PHONY: clean
+clean: ## remove .venv and everything that tools left behind
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
