@@ -1,0 +1,19 @@
+"""Every adapter by its name. A new protocol is one folder, one line here, and the conformance suite green."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from adapters.modbus.adapter import modbus_tcp
+from adapters.modbus.config import ModbusTcpConfig
+from adapters.modbus.mapping import tcp_from_mapping
+from ironstream.gateway.adapter import AdapterKind
+
+ADAPTERS: Final[Mapping[str, AdapterKind]] = MappingProxyType(
+    {
+        "modbus-tcp": AdapterKind(ModbusTcpConfig, modbus_tcp, tcp_from_mapping),
+    }
+)
+"""Name in topology.yaml (`adapter:`) and in CONFIG_JSON (`protocol`, where `_` may stand for `-`)."""
