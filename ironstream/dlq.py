@@ -1,0 +1,49 @@
+"""Headers of a dead letter: why a record was refused and where it stands on its source topic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from ironstream.domain.times import to_iso
+
+PREFIX: Final = "dlq-"
+
+
+class Refused(Protocol):
+    """What is needed of a refused record."""
+
+    @property
+    def offset(self) -> int:
+        """Offset on its source topic."""
+
+    @property
+    def timestamp(self) -> int:
+        """Append time in ms since the epoch."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]:
+        """Headers as they came."""
+
+
+def dlq_headers(record: Refused, topic: str, partition: int, reason: str, detail: str) -> list[tuple[str, bytes]]:
+    """The record's own headers, then dlq-reason, -detail, -topic, -partition, -offset and -time.
+
+    `dlq-time` is the append time of the refused record (ISO-8601, UTC), so a replay writes the same bytes. Headers left
+    by an earlier refusal of the same record are replaced. Never raises, whatever the record holds.
+    """
+    own = [(name, value) for name, value in record.headers if not name.startswith(PREFIX)]
+    added = {
+        "reason": reason,
+        "detail": detail,
+        "topic": topic,
+        "partition": str(partition),
+        "offset": str(record.offset),
+        "time": _append_time(record.timestamp),
+    }
+    return own + [(PREFIX + name, text.encode("utf-8", "replace")) for name, text in added.items()]
+
+
+def _append_time(timestamp_ms: int) -> str:
+    # records that were written before message timestamps existed carry -1
+    return to_iso(max(timestamp_ms, 0) * 1000)
