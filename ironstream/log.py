@@ -1,0 +1,96 @@
+"""Structured logging of a process: one JSON object, or one readable line, per event, on stderr."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any, Literal, TextIO
+
+import structlog
+from pydantic import SecretBytes, SecretStr
+
+HIDDEN = "********"
+_SECRET_NAMES = (
+    "password",
+    "passwd",
+    "secret",
+    "token",
+    "api_key",
+    "apikey",
+    "routing_key",
+    "authorization",
+    "credential",
+)
+
+
+def hide_secrets(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Structlog processor: put asterisks for each value whose name or type says that it is a secret, at any depth."""
+    return {name: _hide(name, value) for name, value in event.items()}
+
+
+def _hide(name: object, value: Any) -> Any:
+    if isinstance(value, SecretStr | SecretBytes):
+        return HIDDEN
+    if isinstance(name, str) and any(secret in name.lower() for secret in _SECRET_NAMES) and value is not None:
+        return HIDDEN
+    if isinstance(value, dict):
+        return {key: _hide(key, inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_hide(None, inner) for inner in value]
+    return value
+
+
+def configure_logging(
+    level: str = "INFO", form: Literal["json", "console"] = "json", stream: TextIO | None = None
+) -> None:
+    """Set up structlog and the standard library's logging alike, for the whole process; may be called again.
+
+    Records of libraries (aiokafka, Faust) take the same form. Times are UTC. `stream` is stderr unless given.
+    """
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        hide_secrets,
+    ]
+    out = stream or sys.stderr
+    if form == "json":
+        final: list[structlog.typing.Processor] = [
+            structlog.processors.format_exc_info,
+            structlog.processors.EventRenamer("message"),
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ]
+    else:
+        final = [structlog.dev.ConsoleRenderer(colors=out.isatty(), timestamp_key="time")]
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    # aiokafka tells at INFO each metadata update and each coordinator, many a minute
+    logging.getLogger("aiokafka").setLevel(max(logging.getLevelNamesMapping()[level], logging.WARNING))
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+
+
+def get_logger(name: str) -> structlog.stdlib.BoundLogger:
+    """Logger of a module; key-value pairs of a call become fields of the record."""
+    logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return logger
