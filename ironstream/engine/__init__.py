@@ -1,0 +1,1 @@
+"""Faust in batches: the only place that knows Faust's insides."""

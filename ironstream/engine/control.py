@@ -1,0 +1,60 @@
+"""Control records: what the engine itself writes into a source partition, so that the log alone decides.
+
+A *tick* is written once a second by the worker that owns the partition; its append time moves the clock of the stages.
+A *topology* record says that the version it carries holds from here on.
+"""
+
+from __future__ import annotations
+
+import zlib
+from base64 import b64decode, b64encode
+from typing import Final
+
+import msgspec
+
+from ironstream.contract import CONTROL_KEY
+from ironstream.engine.api import Record
+
+
+class Tick(msgspec.Struct, frozen=True, tag_field="kind", tag="tick"):
+    """Time passes: the append time of the record is the time."""
+
+
+class TopologyChange(msgspec.Struct, frozen=True, tag_field="kind", tag="topology"):
+    """Version `version` of topology.yaml holds for all records after this one."""
+
+    version: int
+    packed: str
+
+    @classmethod
+    def of(cls, version: int, text: bytes) -> TopologyChange:
+        """The record for a version and the text of its file."""
+        return cls(version, b64encode(zlib.compress(text, 6)).decode())
+
+    @property
+    def text(self) -> bytes:
+        """The text of topology.yaml."""
+        return zlib.decompress(b64decode(self.packed))
+
+
+Control = Tick | TopologyChange
+TICK: Final = msgspec.json.encode(Tick())
+_decoder: Final = msgspec.json.Decoder(Control)
+
+
+def is_control(record: Record) -> bool:
+    """Whether the record is the engine's own, not data."""
+    return record.key == CONTROL_KEY
+
+
+def decode_control(record: Record) -> Control | None:
+    """What a control record says; None where it says nothing we know (a newer version wrote it)."""
+    try:
+        return _decoder.decode(record.value or b"")
+    except (msgspec.DecodeError, ValueError):
+        return None
+
+
+def encode_control(control: Control) -> bytes:
+    """Value of a control record; its key is `contract.CONTROL_KEY`."""
+    return msgspec.json.encode(control)

@@ -1,0 +1,174 @@
+"""Faust's Kafka transport, in chunks: one message carries all records that one fetch brought of one partition.
+
+What is replaced here and why is listed in docs/adr/0002-batch-engine.md; tests/unit/ironstream/engine/test_hooks.py
+fails when an upgrade of Faust moves one of the hooks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+
+import aiokafka
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from faust import Schema
+from faust.transport.consumer import ensure_TPset
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+
+from ironstream.engine.api import Chunk
+from ironstream.errors import FencedError
+
+if TYPE_CHECKING:
+    from ironstream.engine.app import App
+
+_MAX_RECORDS_UNDER_WAY = 60_000
+"""Records dispatched to agents and not yet taken, over all partitions; more wait in the fetcher and on the broker."""
+
+
+class ChunkSchema(Schema):
+    """Passes chunks through: the agent decodes, because only it knows where a record that cannot be decoded goes."""
+
+    def loads_key(self, app: Any, message: Any, **_: Any) -> Any:
+        """Chunks have no key."""
+        return None
+
+    def loads_value(self, app: Any, message: Any, **_: Any) -> Any:
+        """The chunk as it is."""
+        return message.value
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread that talks to Kafka; own fetch settings and a sticky assignor (less to restore after a rebalance)."""
+
+    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        app = cast("App", self.app)
+        conf = app.conf
+        self._assignor = StickyPartitionAssignor
+        return aiokafka.AIOKafkaConsumer(
+            **app.client_settings,
+            client_id=conf.broker_client_id,
+            group_id=conf.id,
+            partition_assignment_strategy=[StickyPartitionAssignor],
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_poll_interval_ms=int((conf.broker_max_poll_interval or 1000) * 1000),
+            max_partition_fetch_bytes=conf.consumer_max_fetch_size,
+            fetch_max_wait_ms=200,
+            request_timeout_ms=int(conf.broker_request_timeout * 1000),
+            session_timeout_ms=int(conf.broker_session_timeout * 1000),
+            rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000),
+            heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),
+            check_crcs=conf.broker_check_crcs,
+        )
+
+
+class Consumer(driver.Consumer):
+    """Consumer whose messages are chunks and whose commits are the engine's."""
+
+    app: Any
+
+    def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # type: ignore[override]  # Faust declares a coroutine and writes a generator
+        """Fetch, and yield one message per partition."""
+        app = cast("App", self.app)
+        while app.records_under_way > _MAX_RECORDS_UNDER_WAY and self.flow_active:
+            await app.wait_for_progress(timeout)
+        if not self._get_active_partitions():
+            # Faust sleeps a full second here.
+            await asyncio.sleep(0.02)
+            return
+        generation = app.consumer_generation_id
+        records, active = await self._wait_next_records(timeout)
+        if not records or self.should_stop or not self.flow_active:
+            # What was fetched while the flow was suspended is fetched again: a rebalance ends with a seek.
+            return
+        for tp, batch in records.items():
+            if not self.flow_active or app.consumer_generation_id != generation:
+                return
+            if not batch or (active is not None and tp not in active):
+                continue
+            tp = tp if isinstance(tp, TP) else TP(tp.topic, tp.partition)
+            app.dispatched(tp, len(batch), self.highwater(tp))
+            yield tp, self._chunk_message(tp, batch)
+
+    def _chunk_message(self, tp: TP, records: list[Any]) -> ConsumerMessage:
+        last = records[-1]
+        topic = self.app.logical_name(tp.topic)
+        return ConsumerMessage(
+            tp.topic,
+            tp.partition,
+            last.offset,
+            last.timestamp / 1000.0,
+            last.timestamp_type,
+            (),
+            None,
+            Chunk(topic, tp.partition, records),
+            None,
+            None,
+            None,
+            tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    def ack(self, message: Any) -> bool:
+        """A chunk is done. Positions are kept by the engine's partitions, not by Faust's lists of acknowledgements."""
+        if message.acked:
+            return False
+        message.acked = True
+        self._unacked_messages.discard(message)
+        waiter = self._waiting_for_ack
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+        return True
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Offsets need not be contiguous; nothing is booked for holes."""
+
+    async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Commit every partition at hand (outputs, changelog, local copy), then the group's offsets."""
+        app = cast("App", self.app)
+        try:
+            positions = await app.commit_partitions()
+        except FencedError as err:
+            app.fail(err)
+            return False
+        offsets = {tp: offset for tp, offset in positions.items() if self._committed_offset[tp] != offset}
+        offsets = {tp: offset for tp, offset in offsets.items() if tp in ensure_TPset(self.assignment())}
+        if not offsets:
+            return False
+        committed = await self._commit(offsets)
+        if committed:
+            self._committed_offset.update(offsets)
+        return committed
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Commit first (Faust does so while it waits for its streams), then let go of the state."""
+        await super().on_partitions_revoked(revoked)
+        await cast("App", self.app).release(revoked)
+
+    async def perform_seek(self) -> None:
+        """Continue where the state of each partition stands."""
+        positions: Mapping[TP, int] = cast("App", self.app).positions()
+        if positions:
+            await self._thread.seek_wait(dict(positions))
+        self._read_offset.update(positions)
+        self._committed_offset.update(positions)
+
+
+class Producer(driver.Producer):
+    """One idempotent producer with acks from all in-sync replicas; the engine sends whole batches through it."""
+
+    def _settings_extra(self) -> Mapping[str, Any]:
+        app = cast("App", self.app)
+        return {**app.client_settings, "acks": "all", "enable_idempotence": True, "linger_ms": 0}
+
+
+class Transport(driver.Transport):
+    """Transport of the engine."""
+
+    Consumer: ClassVar[Any] = Consumer
+    Producer: ClassVar[Any] = Producer
