@@ -134,7 +134,9 @@ class ModbusAdapter:
                         elif self._config.device_time is not None:
                             device_time_us = decode_time_us(self._config.device_time, words)
         finally:
-            samples.update((name, replace(sample, device_time_us=device_time_us)) for name, sample in read.items())
+            if self._config.device_time is not None:
+                read = {name: replace(sample, device_time_us=device_time_us) for name, sample in read.items()}
+            samples.update(read)
 
     async def _read_request(self, request: ReadRequest) -> list[tuple[ReadRequest, list[int]]]:
         try:
@@ -176,5 +178,6 @@ def _point(config: ModbusConfig, tag: Tag) -> Point:
 def _sample(tag: Tag, words: Sequence[int], now_us: int) -> Sample:
     value = decode(tag, words)
     if isinstance(value, float) and not math.isfinite(value):
-        return Sample(tag.name, None, now_us, None, Quality.BAD, NOT_A_NUMBER)
-    return Sample(tag.name, value, now_us)
+        return Sample(tag.name, None, now_us, now_us, Quality.BAD, NOT_A_NUMBER)
+    # a register without a clock holds the value of this moment: when it was read is when it was so
+    return Sample(tag.name, value, now_us, now_us)

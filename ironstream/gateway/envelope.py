@@ -91,6 +91,7 @@ class Envelope:
 
 
 def _timestamps(sample: Sample) -> Timestamps:
-    # a device without a clock was read just now: its value is as old as the reading of it
-    device_us = sample.gateway_time_us if sample.device_time_us is None else sample.device_time_us
-    return Timestamps(device_time=iso(device_us), gateway_time=iso(sample.gateway_time_us))
+    device_us = sample.device_time_us
+    return Timestamps(
+        device_time=None if device_us is None else iso(device_us), gateway_time=iso(sample.gateway_time_us)
+    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from math import inf, isfinite
 
 from ironstream.contract import Quality
-from ironstream.gateway.adapter import Sample
+from ironstream.gateway.adapter import COMM_LOSS, Sample
 from ironstream.gateway.report_config import ReportConfig, ReportMode, SwingingDoorConfig
 
 
@@ -16,7 +16,7 @@ class Reporter:
 
     A sample that leaves the deadband (or the swinging door) comes with the one held before it, at its own time, so a
     straight line between the sent samples shows when the value really began to move. Samples that are not a finite
-    number, changes of quality and steps back of the clock are sent at once; a repeat of the same bad state is not.
+    number, changes of quality and steps back of the clock are sent at once.
     """
 
     config: ReportConfig
@@ -69,10 +69,12 @@ class Reporter:
         return out
 
     def _again(self, sample: Sample) -> list[Sample]:
-        """The same bad state once more: only a period brings it back, to show that the adapter is alive."""
-        sent = self._sent
-        periodic = self.config.mode in (ReportMode.ON_PERIOD, ReportMode.ON_CHANGE_OR_PERIOD)
-        return self._send(sample) if periodic and sent is not None and self._is_due(sample, sent) else []
+        """The same bad state once more. A lost device is told once; a dead sensor as often as the mode asks for."""
+        if sample.reason == COMM_LOSS or self._sent is None:
+            return []
+        mode = self.config.mode
+        due = mode is not ReportMode.ON_CHANGE and self._is_due(sample, self._sent)
+        return self._send(sample) if mode is ReportMode.ON_RECEIVED or due else []
 
     def _has_changed(self, sample: Sample, sent: Sample) -> bool:
         value, last = _number(sample), _number(sent)

@@ -1,0 +1,61 @@
+"""`python -m adapters`: one adapter as a process, configured by CONFIG_JSON; the way a container runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from adapters.registry import ADAPTERS
+from ironstream.errors import ConfigurationError, IronstreamError
+from ironstream.gateway.config_json import read_config_json
+from ironstream.gateway.settings import GatewaySettings
+from ironstream.gateway.supervisor import run_adapter
+
+
+def settings_from_environment() -> GatewaySettings:
+    """The gateway's settings from IRONSTREAM_… variables; Kafka and retries may be overruled by CONFIG_JSON.
+
+    Raises ConfigurationError when one of them cannot be used.
+    """
+    port = os.environ.get("IRONSTREAM_HEALTH_PORT", "8080")
+    if not (port.isascii() and port.isdigit() and int(port) <= 65535):
+        raise ConfigurationError(
+            f"IRONSTREAM_HEALTH_PORT {port!r} is not a port", "give 0 to 65535; 0 takes a free one"
+        )
+    directory = os.environ.get("IRONSTREAM_SECRETS_DIR")
+    return GatewaySettings(
+        bootstrap_servers=os.environ.get("IRONSTREAM_BOOTSTRAP_SERVERS", "127.0.0.1:9092"),
+        topic_prefix=os.environ.get("IRONSTREAM_TOPIC_PREFIX", ""),
+        health_host=os.environ.get("IRONSTREAM_HEALTH_HOST", "127.0.0.1"),
+        health_port=int(port),
+        secrets_dir=Path(directory) if directory else None,
+        vault_url=os.environ.get("VAULT_ADDR"),
+        vault_token=os.environ.get("VAULT_TOKEN"),
+    )
+
+
+def _say_where(port: int) -> None:
+    # whoever asked for a free port reads it here
+    sys.stderr.write(f"health and metrics on port {port}\n")
+    sys.stderr.flush()
+
+
+def main() -> int:
+    """Run until SIGTERM; the exit code: 0 done, 1 failed, 2 bad configuration (every fault on stderr)."""
+    try:
+        text = os.environ.get("CONFIG_JSON")
+        if not text:
+            raise ConfigurationError(
+                "CONFIG_JSON is not set", "set it to base64 of the adapter's configuration in JSON"
+            )
+        pipeline, settings = read_config_json(text, ADAPTERS, settings_from_environment())
+        return asyncio.run(run_adapter(pipeline, settings, adapters=ADAPTERS, on_ready=_say_where))
+    except IronstreamError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
