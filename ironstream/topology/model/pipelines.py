@@ -1,0 +1,31 @@
+"""Pipelines: which adapter reads which device."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from ironstream.topology.model.base import IdentityPart, Label, Part, PositiveSeconds
+
+
+class Pipeline(Part):
+    """One adapter that reads one device. `config` is what that adapter's own model reads."""
+
+    id: IdentityPart = Field(description="Name in the metadata of readings, in logs and commands.")
+    adapter: Label = Field(description="Kind of adapter: modbus-tcp, modbus-rtu, opcua, mqtt, …")
+    gateway: IdentityPart | None = Field(default=None, description="Gateway that runs it; empty: any.")
+    enabled: bool = Field(default=True, description="False: declared but not run.")
+    tenant: IdentityPart = Field(default="default", description="Tenant of what it reads.")
+    site: IdentityPart = Field(default="default", description="Site of what it reads.")
+    asset: IdentityPart | None = Field(
+        default=None, description="Asset of what it reads; empty: each tag names its own."
+    )
+    poll_interval_s: PositiveSeconds | None = Field(
+        default=None,
+        description="Time between two polls, the expected interval of what it reads; empty: the device decides.",
+    )
+    config: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Configuration of the adapter, see its page. Secrets only as `${secret:name}`.",
+    )

@@ -1,0 +1,90 @@
+"""The tree of a YAML file, each node with the place it was written at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+Scalar = str | int | float | bool | None
+
+
+class Node:
+    """A mapping (`dict` of nodes), a sequence (`list` of nodes) or a scalar, with its place (line, column from 1).
+
+    A child of a mapping knows the place of its key too. `key` is the name or the index the node was written under; it
+    stays when a sibling is taken away, so `path` is always that of the file.
+    """
+
+    __slots__ = ("column", "key", "key_column", "key_line", "line", "parent", "value")
+
+    def __init__(self, value: dict[str, Node] | list[Node] | Scalar, line: int, column: int) -> None:
+        self.value = value
+        self.line = line
+        self.column = column
+        self.parent: Node | None = None
+        self.key: str | int = ""
+        self.key_line = line
+        self.key_column = column
+
+    def path(self) -> tuple[str | int, ...]:
+        """Keys and indices from the root to this node, as in the file."""
+        parts: list[str | int] = []
+        node = self
+        while node.parent is not None:
+            parts.append(node.key)
+            node = node.parent
+        return tuple(reversed(parts))
+
+    def child(self, part: str | int) -> Node | None:
+        """The child under a key, or at an index as the tree is now; None when there is none."""
+        if isinstance(self.value, dict):
+            return self.value.get(part) if isinstance(part, str) else None
+        if isinstance(self.value, list) and isinstance(part, int) and 0 <= part < len(self.value):
+            return self.value[part]
+        return None
+
+    def children(self) -> Iterator[Node]:
+        """The children in the order of the file."""
+        if isinstance(self.value, dict):
+            yield from self.value.values()
+        elif isinstance(self.value, list):
+            yield from self.value
+
+    def remove(self) -> None:
+        """Take this node out of its parent."""
+        parent = self.parent
+        assert parent is not None, "the root has no parent"
+        if isinstance(parent.value, dict):
+            del parent.value[str(self.key)]
+        elif isinstance(parent.value, list):
+            parent.value[:] = [sibling for sibling in parent.value if sibling is not self]
+
+    def copy(self) -> Node:
+        """A deep copy that keeps the places."""
+        twin = Node(None, self.line, self.column)
+        if isinstance(self.value, dict):
+            twin.value = {key: _adopted(child.copy(), twin, child) for key, child in self.value.items()}
+        elif isinstance(self.value, list):
+            twin.value = [_adopted(child.copy(), twin, child) for child in self.value]
+        else:
+            twin.value = self.value
+        return twin
+
+    def count(self) -> int:
+        """Number of nodes in this tree."""
+        return 1 + sum(child.count() for child in self.children())
+
+    def data(self) -> Any:
+        """The tree as plain dicts, lists and scalars."""
+        value = self.value
+        if isinstance(value, dict):
+            return {key: child.data() for key, child in value.items()}
+        if isinstance(value, list):
+            return [child.data() for child in value]
+        return value
+
+
+def _adopted(child: Node, parent: Node, model: Node) -> Node:
+    child.parent = parent
+    child.key, child.key_line, child.key_column = model.key, model.key_line, model.key_column
+    return child
