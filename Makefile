@@ -69,6 +69,10 @@ lock: $(STAMP) ## resolve the dependencies anew into requirements/*.txt; LOCK_AR
 	$(LOCK) pyproject.toml requirements/dev.in -c requirements/runtime.txt -o requirements/dev.txt
 	@! grep -nE '://|index-url|find-links' requirements/*.txt || { echo "a lock must name no host"; exit 1; }
 
+.PHONY: lock-kafka
+lock-kafka: $(STAMP) ## resolve the embedded Kafka's jars anew, with checksums
+	$(BIN)/python scripts/lock_kafka_jars.py
+
 .PHONY: clean
 clean: ## remove .venv and everything that tools left behind
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,288 @@
+"""A Kafka broker as a child process: start, readiness, stop, kill, restart on the same data."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Literal, Self
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from ironstream.embedded import guard
+from ironstream.embedded.config import HOST, java_command, server_properties
+from ironstream.embedded.jars import JarProgress, PlainProgress, cache_dir, ensure_jars, kafka_version, locked_jars
+from ironstream.embedded.java import find_java
+from ironstream.embedded.storage import Storage
+from ironstream.errors import BrokerError
+
+START_TIMEOUT_S: Final = 90.0
+STOP_TIMEOUT_S: Final = 30.0
+_LOCK_WAIT_S: Final = 15.0
+_POLL_S: Final = 0.05
+_TAIL_LINES: Final = 15
+_PORT_TRIES: Final = 3
+
+
+class EmbeddedKafka:
+    """Apache Kafka for this machine: a single KRaft node on 127.0.0.1 whose data in `data_dir` outlive it.
+
+    `port` 0 takes a free one, and keeps it for later starts of the same object. The broker ends with this process,
+    also when that is killed. Nothing is bound to an event loop: `asyncio.run(kafka.start())` from synchronous code
+    leaves a broker that any loop may use and stop. `progress` is called from other threads during the first download;
+    without it, lines on stderr tell of it.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        *,
+        port: int = 0,
+        heap_mb: int = 512,
+        java: Literal["bundled", "system"] = "bundled",
+        progress: Callable[[JarProgress], None] | None = None,
+    ) -> None:
+        self._storage = Storage(data_dir.absolute())
+        self._port = port
+        self._port_is_ours = port == 0
+        self._heap_mb = heap_mb
+        self._java = java
+        self._progress = progress or PlainProgress()
+        self._guard: subprocess.Popen[bytes] | None = None
+        self._pid: int | None = None
+        self._log_start = 0
+
+    @property
+    def bootstrap(self) -> str:
+        """Address for clients, `127.0.0.1:PORT`. Raises BrokerError before the first start on a free port."""
+        if not self._port:
+            raise BrokerError("The embedded Kafka has no port before its start.", "Call start() first.")
+        return f"{HOST}:{self._port}"
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the broker's JVM while it runs."""
+        return self._pid if self.running else None
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there; readiness is what `start` waits for."""
+        return self._guard is not None and self._guard.poll() is None
+
+    @property
+    def log_file(self) -> Path:
+        """Kafka's own log."""
+        return self._storage.kafka_log
+
+    async def start(self) -> None:
+        """Fetch what is missing, format the folder on first use, start, return when Kafka answers a metadata request.
+
+        Raises BrokerError when a jar cannot be fetched, Java is missing or too old, the folder is in use, damaged or
+        of another version, the port is taken, or the broker dies (with its last log lines). After an error nothing
+        runs.
+        """
+        if self.running:
+            return
+        gave_up = threading.Event()
+        try:
+            command = await asyncio.to_thread(self._java_command, gave_up.is_set)
+        except asyncio.CancelledError:
+            gave_up.set()
+            raise
+        lock = await self._storage.lock(_LOCK_WAIT_S)
+        try:
+            cluster_id = await _to_the_end(self._prepare, command)
+            for attempt in range(1, _PORT_TRIES + 1):
+                self._launch(command, lock)
+                try:
+                    await self._wait_until_ready(cluster_id)
+                    self._port_is_ours = False  # clients know it now
+                    break
+                except BaseException as err:
+                    self.kill()
+                    if not (isinstance(err, _PortTakenError) and self._choose_another_port(attempt)):
+                        raise
+        finally:
+            # from here on the lock is held by the broker's processes alone
+            os.close(lock)
+
+    async def stop(self) -> None:
+        """End the broker in order (SIGTERM), by force if it takes more than 30 s. May be called when nothing runs."""
+        if self._guard is None:
+            return
+        self._signal(signal.SIGTERM)
+        try:
+            await asyncio.to_thread(self._guard.wait, STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """End the broker as a power cut would (SIGKILL) and wait until it is gone."""
+        if self._guard is None:
+            return
+        self._signal(signal.SIGKILL)
+        self._guard.wait()
+        self._guard = self._pid = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def _java_command(self, cancelled: Callable[[], bool]) -> list[str]:
+        java = find_java(self._java)
+        jars = ensure_jars(locked_jars(), cache_dir() / "jars", self._progress, cancelled)
+        return java_command(java, jars, self._heap_mb, self._storage.kafka_log)
+
+    def _prepare(self, command: list[str]) -> str:
+        version = kafka_version()
+        if self._storage.formatted:
+            cluster_id = self._storage.cluster_id(version)
+            self._storage.stamp(version)
+            return cluster_id
+        return self._storage.format([*command, "kafka.tools.StorageTool"], server_properties(9092, 9093), version)
+
+    def _launch(self, command: list[str], lock: int) -> None:
+        if not self._port:
+            self._port = _free_port()
+        elif not _is_free(self._port):
+            raise _PortTakenError(self._port)
+        storage = self._storage
+        storage.server_properties.write_text(
+            server_properties(self._port, _free_port()) + f"log.dirs={storage.log_dir}\n", encoding="utf-8"
+        )
+        self._log_start = storage.kafka_log.stat().st_size if storage.kafka_log.exists() else 0
+        with storage.jvm_output.open("wb") as output:
+            # a session of its own: Ctrl-C reaches the workers, which still need the broker to commit
+            self._guard = subprocess.Popen(
+                [sys.executable, "-I", "-S", guard.__file__, str(os.getpid()), str(lock),
+                 *command, "kafka.Kafka", str(storage.server_properties)],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=output,
+                pass_fds=[lock], start_new_session=True,
+            )  # fmt: skip
+        assert self._guard.stdout is not None
+        with self._guard.stdout as answer:
+            said = answer.readline().strip()
+        self._pid = int(said) if said else None
+
+    async def _wait_until_ready(self, cluster_id: str) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + START_TIMEOUT_S
+        while loop.time() < deadline:
+            if not self.running:
+                raise self._died()
+            if await _listens(self._port) and await _answers(self.bootstrap, cluster_id):
+                return
+            await asyncio.sleep(_POLL_S)
+        raise BrokerError(
+            f"Kafka has not become ready within {START_TIMEOUT_S:.0f} s. Its last words:\n{self._last_words()}",
+            f"All of its log: {self._storage.kafka_log}",
+        )
+
+    def _died(self) -> BrokerError:
+        words = self._last_words()
+        if "Address already in use" in words:
+            return _PortTakenError(self._port)
+        return BrokerError(
+            f"Kafka died at its start. Its last words:\n{words}",
+            f"All of its log: {self._storage.kafka_log} (disk full? too little memory for IRONSTREAM_KAFKA_HEAP_MB?)",
+        )
+
+    def _last_words(self) -> str:
+        lines = []
+        for path, start in ((self._storage.jvm_output, 0), (self._storage.kafka_log, self._log_start)):
+            if path.exists():
+                with path.open("rb") as file:
+                    file.seek(start if path.stat().st_size >= start else 0)
+                    lines += file.read().decode(errors="replace").splitlines()
+        # a stack trace pushes out what it is about
+        said = [line for line in lines if not line.startswith("\tat ")]
+        return "\n".join(f"    {line}" for line in said[-_TAIL_LINES:]) or "    (nothing)"
+
+    def _choose_another_port(self, attempt: int) -> bool:
+        """Whether to try again, which is possible while the port is ours to choose."""
+        if not self._port_is_ours or attempt == _PORT_TRIES:
+            return False
+        self._port = 0
+        return True
+
+    def _signal(self, number: signal.Signals) -> None:
+        # the guard waits for the JVM, so while it runs the id cannot have passed to another process
+        if self._pid is not None and self.running:
+            try:
+                os.kill(self._pid, number)
+            except ProcessLookupError:
+                return
+
+
+class _PortTakenError(BrokerError):
+    def __init__(self, port: int) -> None:
+        super().__init__(
+            f"Port {port} on {HOST} is taken by another program.",
+            f"Find it with `ss -ltnp 'sport = :{port}'` and stop it, or choose another port (0: a free one).",
+        )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # as Kafka does it: connections of a former broker that linger are no obstacle
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+        return True
+
+
+async def _listens(port: int) -> bool:
+    # asked before `_answers`, because aiokafka logs an error for each refused connection
+    try:
+        _, writer = await asyncio.open_connection(HOST, port)
+    except OSError:
+        return False
+    writer.close()
+    return True
+
+
+async def _to_the_end(function: Callable[[list[str]], str], argument: list[str]) -> str:
+    """Run in a thread that finishes even if this task is cancelled: it must not run beside what follows."""
+    work = asyncio.ensure_future(asyncio.to_thread(function, argument))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work])
+        raise
+
+
+async def _answers(bootstrap: str, cluster_id: str) -> bool:
+    """Whether the broker there belongs to the cluster, has a controller and lists itself."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=5000, client_id="ironstream-start")
+    try:
+        await admin.start()
+        cluster = await admin.describe_cluster()
+    except (KafkaError, OSError, TimeoutError):
+        return False
+    finally:
+        await admin.close()
+    return bool(cluster["brokers"]) and cluster["controller_id"] >= 0 and cluster["cluster_id"] == cluster_id

@@ -1,0 +1,45 @@
+"""What tests of every kind share: one Kafka per session, and a deployment of its own for each test."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ironstream.embedded import EmbeddedKafka
+from ironstream.settings import Settings
+
+PARTITIONS = 4
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the developer has set for a deployment must not reach the tests; the cache of jars is no setting."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"IRONSTREAM_{name.upper()}", raising=False)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
+    """A running broker on a free port, shared by all tests: each keeps to its own topics and groups (`deployment`)."""
+    broker = EmbeddedKafka(tmp_path_factory.mktemp("kafka"))
+    asyncio.run(broker.start())
+    yield broker
+    asyncio.run(broker.stop())
+
+
+@pytest.fixture
+def deployment(kafka: EmbeddedKafka, tmp_path: Path) -> Settings:
+    """Settings of a deployment that no other test shares; its topics do not exist yet (`topics.ensure_topics`)."""
+    unique = uuid.uuid4().hex[:8]
+    return Settings(
+        bootstrap=kafka.bootstrap,
+        topic_prefix=f"t{unique}.",
+        application_id=f"test-{unique}",
+        partitions=PARTITIONS,
+        data_dir=tmp_path / "data",
+        topology=tmp_path / "topology.yaml",
+    )
