@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from math import inf
 
 from ironstream.contract import SeriesId
 from ironstream.domain.rules import ConditionKind, ConditionRule, SeriesRules, TimeRules, WindowSize
 from ironstream.topology.model import Alarm, Pipeline, Topology
+from ironstream.topology.model.alarms import StateValue
 from ironstream.topology.patterns import IdentityPattern
 from ironstream.topology.resolve import DeclaredAsset, DeclaredParameter, declared_assets
 
@@ -142,10 +144,10 @@ def condition_rule(alarm: Alarm) -> ConditionRule:
         aggregate_size_us=_us(aggregate.size_s) if aggregate else 0,
         aggregate_field=aggregate.field if aggregate else "",
         event_type=state.event if state else "",
-        state_from=state.from_ if state else None,
-        state_to=state.to if state else None,
-        state_is=state.is_ if state else None,
-        state_is_not=state.is_not if state else None,
+        state_from=_state_text(state.from_) if state else None,
+        state_to=_state_text(state.to) if state else None,
+        state_is=_state_text(state.is_) if state else None,
+        state_is_not=_state_text(state.is_not) if state else None,
     )
 
 
@@ -177,6 +179,11 @@ def _declared_rules(
         machine_type=asset.machine_type,
         canonical_name=(spec.canonical_name or None) if spec else None,
     )
+
+
+def _state_text(value: StateValue | None) -> str | None:
+    """A state as text; what is no text is written as in JSON: `true`, `1`, `2.5`."""
+    return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
 def _or(value: float | None, default: float) -> float:

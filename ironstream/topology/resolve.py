@@ -69,10 +69,20 @@ def _asset_of(pipeline: Pipeline, tag: Mapping[str, Any]) -> AssetKey | None:
 
 
 def _interval(tag: Mapping[str, Any], pipeline: Pipeline) -> float:
-    own = tag.get("poll_interval_s")
-    if isinstance(own, (int, float)) and own > 0:
-        return float(own)
-    return pipeline.poll_interval_s or 0.0
+    own = _seconds(tag.get("poll_interval_s")) or pipeline.poll_interval_s or 0.0
+    report = tag.get("report") or pipeline.config.get("report")
+    if not isinstance(report, Mapping) or report.get("mode", "on_received") == "on_received":
+        return own
+    # report by exception: between two readings lies what the report allows, not what the poll takes
+    longest = _seconds(report.get("period_s"))
+    door = report.get("swinging_door")
+    if isinstance(door, Mapping):
+        longest = longest or _seconds(door.get("max_time_s"))
+    return max(own, longest) if longest else 0.0
+
+
+def _seconds(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) and value > 0 else 0.0
 
 
 def _text(value: object) -> str | None:

@@ -42,14 +42,18 @@ Deadband = Annotated[
 Bounds = Annotated[tuple[float, float], Field(strict=False)]
 
 
+StateValue = str | bool | int | float
+"""A state as events carry it: a text, a number, true or false."""
+
+
 class StateCondition(Part):
     """True while the last event of a type says so: one of `is`, `is_not`, or `from` and `to` (either or both)."""
 
     event: Label = Field(min_length=1, description="Type of the events that carry the state, as `status`.")
-    is_: str | None = Field(default=None, alias="is", description="True in this state.")
-    is_not: str | None = Field(default=None, description="True in any other state.")
-    from_: str | None = Field(default=None, alias="from", description="True after a change from this state.")
-    to: str | None = Field(default=None, description="True after a change to this state.")
+    is_: StateValue | None = Field(default=None, alias="is", description="True in this state.")
+    is_not: StateValue | None = Field(default=None, description="True in any other state.")
+    from_: StateValue | None = Field(default=None, alias="from", description="True after a change from this state.")
+    to: StateValue | None = Field(default=None, description="True after a change to this state.")
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
