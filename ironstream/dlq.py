@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from ironstream.domain.times import to_iso
+from ironstream.domain.times import MAX_US, to_iso
 
 PREFIX: Final = "dlq-"
 
@@ -45,5 +45,5 @@ def dlq_headers(record: Refused, topic: str, partition: int, reason: str, detail
 
 
 def _append_time(timestamp_ms: int) -> str:
-    # records that were written before message timestamps existed carry -1
-    return to_iso(max(timestamp_ms, 0) * 1000)
+    # -1 where a record has no timestamp; a client that sets its own may write any number
+    return to_iso(min(max(timestamp_ms * 1000, 0), MAX_US))

@@ -89,10 +89,12 @@ def suppress_with_asset(alarm: Alarm, until_ms: int, before_ms: int | None, orde
     return _move(alarm, "SUPPRESSED", order, effective_ms)[1]
 
 
-def annotate(alarm: Alarm, order: Order) -> tuple[Alarm, Transition]:
+def annotate(alarm: Alarm, suppression: Suppression | None, order: Order) -> tuple[Alarm, Transition]:
     """Write a comment into the journal of the latest occurrence; its state stays what it is."""
-    until_ms = alarm.shelf.until_ms if alarm.shelf else None
-    return _move(alarm, alarm.state, order, until_ms)
+    if alarm.state != "SUPPRESSED":
+        return _move(alarm, alarm.state, order)
+    own_ms = alarm.shelf.until_ms if alarm.shelf else 0
+    return _move(alarm, alarm.state, order, max(own_ms, suppression.until_ms if suppression else 0))
 
 
 def _move(alarm: Alarm, state: State, order: Order, until_ms: int | None = None) -> tuple[Alarm, Transition]:

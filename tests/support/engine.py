@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ironstream.contract import CONTROL_KEY
@@ -45,6 +45,10 @@ class RecordedOutputs:
         self, topic: str, key: bytes | None, value: bytes | None, timestamp_ms: int, headers: Headers = ()
     ) -> None:
         self.sent.append(Sent(topic, key, value, timestamp_ms, tuple(headers)))
+
+    def send_many(self, topic: str, rows: Iterable[tuple[int, bytes | None, bytes | None, Headers]]) -> None:
+        for timestamp_ms, key, value, headers in rows:
+            self.send(topic, key, value, timestamp_ms, headers)
 
     def to(self, topic: str) -> list[Sent]:
         """What was sent to `topic`."""

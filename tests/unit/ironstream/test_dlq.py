@@ -1,3 +1,5 @@
+import pytest
+
 from ironstream.dlq import dlq_headers
 from tests.support.engine import record
 
@@ -16,6 +18,7 @@ def test_a_dead_letter_keeps_its_headers_and_says_why_and_where_from() -> None:
     ]
 
 
-def test_a_record_without_append_time_still_gets_its_headers() -> None:
-    headers = dict(dlq_headers(record(0, None, None, -1), "t", 0, "malformed", "\ud800"))
-    assert headers["dlq-time"] == b"1970-01-01T00:00:00.000Z"
+@pytest.mark.parametrize(("timestamp", "time"), [(-1, b"1970-01-01T00:00:00.000Z"), (2**63 - 1, b"9999-12-31T23:59")])
+def test_a_record_with_an_impossible_append_time_still_gets_its_headers(timestamp: int, time: bytes) -> None:
+    headers = dict(dlq_headers(record(0, None, None, timestamp), "t", 0, "malformed", "\ud800"))
+    assert headers["dlq-time"].startswith(time)

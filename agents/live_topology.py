@@ -1,0 +1,81 @@
+"""The topology that one partition's decisions hold to: the one that its log named last."""
+
+from __future__ import annotations
+
+import zlib
+from functools import lru_cache
+from typing import Final, Protocol
+
+from agents.rows import LiveRows
+from ironstream.domain.rules import ConditionRule, TimeRules
+from ironstream.engine.api import Record, Store
+from ironstream.engine.control import TopologyChange, decode_control
+from ironstream.topology import check_text, compile_topology
+from tables.topology import TOPOLOGY, TOPOLOGY_ROW, HeldTopology
+
+NEVER_NAMED: Final = -1
+
+
+class Topology(Protocol):
+    """What the alarms and events agents ask of a compiled topology."""
+
+    @property
+    def version(self) -> int:
+        """Its number in the log of topologies."""
+
+    @property
+    def times(self) -> TimeRules:
+        """How far the clocks of a device and its gateway may be apart."""
+
+    def admits(self, tenant: str, site: str, asset: str, /) -> str | None:
+        """None when the asset's records are taken, else the reason for the DLQ."""
+
+    def event_rules(self, tenant: str, site: str, asset: str, /) -> tuple[ConditionRule, ...]:
+        """The alarm rules on events of an asset."""
+
+
+class LiveTopology:
+    """Follows the control records of one partition; `current` is always one that was found good.
+
+    Until the log names a version it is `initial`, and `version` is `NEVER_NAMED`, so that the engine writes the name of
+    the configured one into the log. A version that cannot be compiled is refused: the one before it stays.
+    """
+
+    def __init__(self, store: Store, initial: Topology) -> None:
+        self.current = initial
+        self.version = NEVER_NAMED
+        self.refused = 0
+        self._rows = LiveRows(TOPOLOGY, store)
+        held = self._rows.get(TOPOLOGY_ROW)
+        if held is not None:
+            compiled = _compiled(held.version, held.packed)
+            if compiled is not None:
+                self.current, self.version = compiled, held.version
+
+    def follow(self, control: Record) -> bool:
+        """Take a control record; True when another topology holds from here on. Never raises, whatever it holds."""
+        change = decode_control(control)
+        if not isinstance(change, TopologyChange):
+            return False
+        compiled = _compiled(change.version, change.packed)
+        if compiled is None:
+            self.refused += 1
+            return False
+        self.current, self.version = compiled, change.version
+        self._rows[TOPOLOGY_ROW] = HeldTopology(change.version, change.packed)
+        return True
+
+    def flush(self) -> None:
+        """Write the row if it changed."""
+        self._rows.flush()
+
+
+@lru_cache(maxsize=4)
+def _compiled(version: int, packed: str) -> Topology | None:
+    """Compiled once for all partitions of the process, which name the same version within moments."""
+    try:
+        text = TopologyChange(version, packed).text
+    except (ValueError, zlib.error):
+        return None
+    topology = check_text(text).topology
+    return None if topology is None else compile_topology(topology, version)

@@ -1,0 +1,20 @@
+"""Table in which every agent keeps the topology that its state holds to: one row per partition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from tables.rows import RowLayout
+
+
+@dataclass(frozen=True, slots=True)
+class HeldTopology:
+    """A version of topology.yaml, its text packed as the control record of the log carries it."""
+
+    version: int
+    packed: str
+
+
+TOPOLOGY: Final = RowLayout("topology", b"t/", 1, HeldTopology)
+TOPOLOGY_ROW: Final = "held"
