@@ -20,6 +20,9 @@ def server_properties(broker_port: int, controller_port: int) -> str:
         "advertised.listeners": f"PLAINTEXT://{HOST}:{broker_port}",
         # a misspelt topic must be an error, and ours need their own settings
         "auto.create.topics.enable": "false",
+        # after a power cut or kill -9 the controller waits this long before it takes the broker back (default 9 s)
+        "broker.session.timeout.ms": 3000,
+        "broker.heartbeat.interval.ms": 1000,
         "num.network.threads": 2,
         "num.io.threads": 4,
         # room for a chunk's outputs in one batch; changelogs allow more per topic

@@ -17,6 +17,7 @@ from typing import IO, Final
 
 import platformdirs
 import requests
+import stamina
 from jgo.config import GlobalSettings
 from jgo.constants import MAVEN_CENTRAL_URL
 from jgo.maven import MavenContext, PythonResolver
@@ -112,9 +113,9 @@ def ensure_jars(
     cannot be fetched, or is not the one that the lock names; DownloadCancelledError once `cancelled` says so.
     """
     paths = [folder / jar.file_name for jar in jars]
-    if not _missing(jars, folder):
-        return paths
     try:
+        if not _missing(jars, folder):
+            return paths
         folder.mkdir(parents=True, exist_ok=True)
         with exclusive(folder / "lock"):
             # another process may have fetched them while this one waited
@@ -178,24 +179,24 @@ def _fetch_all(
 
 def _fetch(context: MavenContext, folder: Path, cancelled: Callable[[], bool], jar: Jar) -> Jar:
     artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact()
-    for attempt in range(1, _TRIES + 1):
-        if cancelled():
-            raise DownloadCancelledError
-        try:
-            fetched = artifact.resolve()
-            break
+    try:
         # jgo raises RuntimeError when no repository has the file
-        except (requests.RequestException, RuntimeError) as err:
-            partial_file = artifact.cached_path
-            if partial_file is not None:
-                partial_file.unlink(missing_ok=True)  # jgo would take a torn file for a whole one
-            if attempt == _TRIES:
-                raise BrokerError(
-                    f"{jar.artifact} {jar.version}, a part of Kafka, cannot be downloaded: {_root_cause(err)}",
-                    "The first start needs the internet (45 MB, once per user): check the connection and the proxy"
-                    f" (HTTPS_PROXY), or copy {folder} from a machine that has it, or use a Kafka that runs already:"
-                    " IRONSTREAM_BOOTSTRAP=host:port.",
-                ) from err
+        for attempt in stamina.retry_context(
+            on=(requests.RequestException, RuntimeError), attempts=_TRIES, timeout=120
+        ):
+            with attempt:
+                if cancelled():
+                    raise DownloadCancelledError
+                # jgo would take the torn file of the attempt before for a whole one
+                (context.repo_cache / artifact.component.path_prefix / artifact.filename).unlink(missing_ok=True)
+                fetched = artifact.resolve()
+    except (requests.RequestException, RuntimeError) as err:
+        raise BrokerError(
+            f"{jar.artifact} {jar.version}, a part of Kafka, cannot be downloaded: {_root_cause(err)}",
+            "The first start needs the internet (45 MB, once per user): check the connection and the proxy"
+            f" (HTTPS_PROXY), or copy {folder} from a machine that has it, or use a Kafka that runs already:"
+            " IRONSTREAM_BOOTSTRAP=host:port.",
+        ) from err
     actual = _sha256(fetched)
     if actual != jar.sha256:
         raise BrokerError(
