@@ -12,22 +12,26 @@ from ironstream.errors import ConfigurationError, IronstreamError
 from ironstream.gateway.config_json import read_config_json
 from ironstream.gateway.settings import GatewaySettings
 from ironstream.gateway.supervisor import run_adapter
+from ironstream.log import configure_logging
+from ironstream.settings import load_settings
 
 
 def settings_from_environment() -> GatewaySettings:
-    """The gateway's settings from IRONSTREAM_… variables; Kafka and retries may be overruled by CONFIG_JSON.
+    """The gateway's settings from the environment; CONFIG_JSON may overrule Kafka's address.
 
-    Raises ConfigurationError when one of them cannot be used.
+    Beside the product's own settings: IRONSTREAM_HEALTH_HOST, IRONSTREAM_HEALTH_PORT (8080; 0 takes a free one),
+    IRONSTREAM_SECRETS_DIR, VAULT_ADDR and VAULT_TOKEN. Raises ConfigurationError when one of them cannot be used.
     """
+    settings = load_settings()
+    configure_logging(settings.log_level, settings.log_format)
     port = os.environ.get("IRONSTREAM_HEALTH_PORT", "8080")
     if not (port.isascii() and port.isdigit() and int(port) <= 65535):
         raise ConfigurationError(
             f"IRONSTREAM_HEALTH_PORT {port!r} is not a port", "give 0 to 65535; 0 takes a free one"
         )
     directory = os.environ.get("IRONSTREAM_SECRETS_DIR")
-    return GatewaySettings(
-        bootstrap_servers=os.environ.get("IRONSTREAM_BOOTSTRAP_SERVERS", "127.0.0.1:9092"),
-        topic_prefix=os.environ.get("IRONSTREAM_TOPIC_PREFIX", ""),
+    return GatewaySettings.of(
+        settings,
         health_host=os.environ.get("IRONSTREAM_HEALTH_HOST", "127.0.0.1"),
         health_port=int(port),
         secrets_dir=Path(directory) if directory else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final
 
 from adapters.modbus.config import DataType, DeviceTimeTag, Tag
@@ -100,5 +101,7 @@ def _number(type_: DataType, byte_order: str, words: Sequence[int]) -> int | flo
 def _scaled(tag: Tag, raw: int | float) -> int | float:
     if tag.scale == 1.0 and tag.offset == 0.0:
         return raw
-    # 15 digits are what a float can hold: 3 × 0.1 is 0.3 to the reader of a register, not 0.30000000000000004
-    return float(f"{raw * tag.scale + tag.offset:.15g}")
+    if isinstance(raw, float):
+        return raw * tag.scale + tag.offset
+    # a register of 3 at scale 0.1 is 0.3 to whoever reads it, not 0.30000000000000004
+    return float(raw * Decimal(repr(tag.scale)) + Decimal(repr(tag.offset)))

@@ -59,8 +59,9 @@ class Reporter:
         if sample.gateway_time_us - sent.gateway_time_us < door.min_time_s * 1e6:
             return []
         out: list[Sample] = []
-        if not self._door.admits(sent, sample) and self._held is not None:
-            out, sent = self._send(self._held), self._held
+        held = self._held
+        if held is not None and not self._door.admits(sent, sample):
+            out, sent = self._send(held), held
         self._door.close_on(sent, sample, door.threshold)
         max_us = min(door.max_time_s, self.config.period_s or inf) * 1e6
         if sample.gateway_time_us - sent.gateway_time_us >= max_us:

@@ -6,9 +6,10 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from ironstream import __version__
+from ironstream.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +36,16 @@ class GatewaySettings:
     vault_url: str | None = None
     vault_token: str | None = field(default=None, repr=False)
     vault_mount: str = "secret"
+
+    @classmethod
+    def of(cls, settings: Settings, **overrides: Any) -> Self:
+        """The gateway of the deployment that `settings` describes; `overrides` are fields of this class.
+
+        Raises ConfigurationError when a certificate or key cannot be read.
+        """
+        options = settings.kafka_client_kwargs()
+        options.pop("bootstrap_servers")
+        if settings.compression != "none":
+            options["compression_type"] = settings.compression
+        fields = {"bootstrap_servers": settings.bootstrap, "topic_prefix": settings.topic_prefix}
+        return cls(**{**fields, "kafka_options": options, **overrides})

@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from adapters.modbus.adapter import ModbusAdapter
+from adapters.modbus.config import DataType, ModbusConfig
+from adapters.modbus.decode import encode
+from adapters.modbus.plan import ReadRequest
+from ironstream.contract import Quality
+from ironstream.gateway.adapter import COMM_LOSS, DeviceRefusedError, DeviceTimeoutError
+
+NOW_US = 1_736_510_463_000_000
+
+
+class FakeClient:
+    """Registers 0 to 9 of each unit hold 100 × unit + address; `answer` may refuse before that."""
+
+    def __init__(self, answer: Callable[[ReadRequest], None] = lambda request: None) -> None:
+        self.answer = answer
+        self.requests: list[ReadRequest] = []
+        self.words: dict[int, int] = {}
+
+    async def connect(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def read(self, request: ReadRequest) -> list[int]:
+        self.requests.append(request)
+        self.answer(request)
+        return [
+            self.words.get(address, 100 * request.unit_id + address)
+            for address in range(request.address, request.address + request.count)
+        ]
+
+
+def adapter(client: FakeClient, now_s: Callable[[], float] = lambda: 0.0, **fields: Any) -> ModbusAdapter:
+    tags = [{"name": "a", "address": 0}, {"name": "b", "address": 4}, {"name": "other", "address": 0, "unit_id": 2}]
+    config = ModbusConfig.model_validate({"tags": tags, **fields})
+    return ModbusAdapter(config, client, wall_us=lambda: NOW_US, monotonic_s=now_s)
+
+
+async def test_values_come_in_the_order_of_the_tags_with_the_time_of_the_read() -> None:
+    samples = await adapter(FakeClient()).read()
+    assert [(s.parameter, s.value, s.device_time_us) for s in samples] == [
+        ("a", 100, NOW_US),
+        ("b", 104, NOW_US),
+        ("other", 200, NOW_US),
+    ]
+
+
+async def test_one_address_that_is_refused_does_not_take_its_neighbours_with_it() -> None:
+    def refuse_4(request: ReadRequest) -> None:
+        if request.address <= 4 < request.address + request.count and request.unit_id == 1:
+            raise DeviceRefusedError("illegal data address", code=2)
+
+    client = FakeClient(refuse_4)
+    device = adapter(client)
+    first = await device.read()
+    assert [(s.value, s.reason) for s in first] == [(100, None), (None, COMM_LOSS), (200, None)]
+    assert {fault.kind for fault in device.take_faults()} == {"device"}
+    client.requests.clear()
+    await device.read()
+    assert [(r.unit_id, r.address, r.count) for r in client.requests] == [(1, 0, 1), (1, 4, 1), (2, 0, 1)]
+
+
+async def test_a_silent_unit_is_bad_alone_rests_after_three_failures_and_is_probed() -> None:
+    now_s = 0.0
+    silent = True
+
+    def answer(request: ReadRequest) -> None:
+        if request.unit_id == 2 and silent:
+            raise DeviceTimeoutError("unit 2: no answer")
+
+    client = FakeClient(answer)
+    device = adapter(client, lambda: now_s, suspend_after_failures=3, probe_interval_s=10)
+    for _ in range(5):
+        samples = await device.read()
+        assert [s.quality for s in samples] == [Quality.GOOD, Quality.GOOD, Quality.BAD]
+    assert sum(request.unit_id == 2 for request in client.requests) == 3
+    now_s, silent = 10.0, False
+    assert (await device.read())[2].value == 200
+    assert len(device.take_faults()) == 3
+    assert device.take_faults() == []
+
+
+async def test_when_no_unit_answers_the_connection_is_given_up() -> None:
+    def silent(request: ReadRequest) -> None:
+        raise DeviceTimeoutError("no answer")
+
+    with pytest.raises(DeviceTimeoutError):
+        await adapter(FakeClient(silent)).read()
+
+
+async def test_the_clock_of_the_device_stamps_its_own_unit_only() -> None:
+    client = FakeClient()
+    client.words = dict(enumerate(encode(1_736_510_455, DataType.UINT32), start=6))
+    samples = await adapter(client, device_time={"address": 6}).read()
+    assert [s.device_time_us for s in samples] == [1_736_510_455_000_000, 1_736_510_455_000_000, None]
+    assert all(s.gateway_time_us == NOW_US for s in samples)
+
+
+async def test_a_float_that_is_not_a_number_is_bad_and_null() -> None:
+    client = FakeClient()
+    client.words = {0: 0x7FC0, 1: 0}
+    samples = await adapter(client, tags=[{"name": "t", "address": 0, "type": "FLOAT32"}]).read()
+    assert [(s.value, s.quality, s.reason) for s in samples] == [(None, Quality.BAD, "not_a_number")]
