@@ -59,6 +59,10 @@ def quote(value: object) -> str:
 
 def did_you_mean(word: str, options: Iterable[str]) -> str:
     """`did you mean 'pump-1'?`, or an empty text when nothing is near enough."""
+    options = list(options)
+    for option in options:
+        if option.casefold() == word.casefold():
+            return f"did you mean {quote(option)}?"
     candidates = [option for option in options if abs(len(option) - len(word)) <= 4]
     # comparing with each of very many names costs seconds when many references dangle, and helps nobody
     near = difflib.get_close_matches(word[:128], candidates[:_SUGGESTION_OPTIONS_MAX], n=1, cutoff=0.6)

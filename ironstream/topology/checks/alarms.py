@@ -25,7 +25,7 @@ def check_alarms(topology: Topology, assets: Mapping[AssetKey, DeclaredAsset], w
         _condition((*path, "condition"), alarm, report)
         _message((*path, "message"), alarm.message, report)
         if alarm.enabled and assets:
-            _matched(path, alarm, assets, whole, report)
+            _matched(path, alarm, assets, sizes, whole, report)
 
 
 def _source(path: Path, alarm: Alarm, sizes: set[int], report: Report) -> None:
@@ -94,7 +94,14 @@ def _message(path: Path, template: str, report: Report) -> None:
             report.error(path, f"placeholder {quote(name)} has a format", f"write {{{name}}}: values come rounded")
 
 
-def _matched(path: Path, alarm: Alarm, assets: Mapping[AssetKey, DeclaredAsset], whole: bool, report: Report) -> None:
+def _matched(
+    path: Path,
+    alarm: Alarm,
+    assets: Mapping[AssetKey, DeclaredAsset],
+    sizes: set[int],
+    whole: bool,
+    report: Report,
+) -> None:
     pattern = IdentityPattern(alarm)
     if alarm.on == "event":
         if whole and not any(pattern.matches_asset(*key) for key in assets):
@@ -105,7 +112,8 @@ def _matched(path: Path, alarm: Alarm, assets: Mapping[AssetKey, DeclaredAsset],
         if whole:
             _no_match(path, alarm, assets, report)
         return
-    _aggregate_sizes((*path, "aggregate", "size_s"), alarm, series, report)
+    if alarm.on == "aggregate" and alarm.aggregate is not None and alarm.aggregate.size_s in sizes:
+        _aggregate_size((*path, "aggregate", "size_s"), alarm.aggregate.size_s, series, report)
     for name, parameter in series:
         _against(path, alarm, name, parameter, report)
 
@@ -132,10 +140,7 @@ def _no_match(path: Path, alarm: Alarm, assets: Mapping[AssetKey, DeclaredAsset]
     )
 
 
-def _aggregate_sizes(path: Path, alarm: Alarm, series: list[_Series], report: Report) -> None:
-    if alarm.on != "aggregate" or alarm.aggregate is None:
-        return
-    size = alarm.aggregate.size_s
+def _aggregate_size(path: Path, size: int, series: list[_Series], report: Report) -> None:
     lacking = [(name, parameter) for name, parameter in series if size not in parameter.windows_s]
     if not lacking:
         return

@@ -33,7 +33,7 @@ def sound_part(root: Node, report: Report) -> tuple[Topology, bool]:
         doomed: dict[int, Node] = {}
         for error in errors:
             node, rest = find(root, _in_tree(root, error["loc"]))
-            if error["type"] != "missing" or (id(node), str(rest[0]) if rest else "") not in told:
+            if not _is_ours(error, node, rest, told):
                 _tell(error, Topology, report)
             victim = _enclosing_item(node) if error["type"] == "missing" else node
             if victim is root:
@@ -54,7 +54,16 @@ def tell_all(err: ValidationError, model: type[BaseModel], prefix: Sequence[str 
         _tell(error, model, report, prefix)
 
 
+def _is_ours(error: ErrorDetails, node: Node, rest: Sequence[str | int], told: set[tuple[int, str]]) -> bool:
+    """True for an error that is there only because a part was taken out."""
+    if error["type"] == "missing":
+        return (id(node), str(rest[0]) if rest else "") in told
+    return any(parent == id(node) for parent, _ in told)
+
+
 def _tell(error: ErrorDetails, model: type[BaseModel], report: Report, prefix: Sequence[str | int] = ()) -> None:
+    if error["type"] == "too_short" and len(error["input"]) >= error["ctx"]["min_length"]:
+        return  # pydantic does not count the items that have faults of their own
     message, mend = describe(error, model)
     path = (*prefix, *_in_tree(find(report.root, prefix)[0], error["loc"]))
     report.error(path, message, mend, at_key=error["type"] == "extra_forbidden")

@@ -36,34 +36,31 @@ def describe(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     owner, field = field_at(model, error["loc"])
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
     name = next((part for part in reversed(error["loc"]) if isinstance(part, str)), "the file")
-    expected = f"{field.description}" if field is not None and field.description else ""
+    about = f" ({field.description.rstrip('.')})" if field is not None and field.description else ""
     if kind == "missing":
-        return (
-            f"required field `{name}` is missing",
-            f"add `{name}:` ({expected.rstrip('.')})" if expected else f"add `{name}:`",
-        )
+        if error["loc"] and isinstance(error["loc"][-1], int):
+            return f"`{name}` has too few values", f"give it all{about}"
+        return f"required field `{name}` is missing", f"add `{name}:`{about}"
     if kind == "extra_forbidden":
         return _unknown_field(name, owner)
     if kind in _KINDS:
-        return _wrong_kind(name, _KINDS[kind], value, expected)
+        return _wrong_kind(name, _KINDS[kind], value, about)
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
-        return f"`{name}` must be {words} {context.get(key)}, not {quote(value)}", expected
+        bound = f"{words} {context[key]:.15g}"
+        return f"`{name}` must be {bound}, not {quote(value)}", f"write a number {bound}{about}"
     if kind in ("literal_error", "enum"):
-        options = re.findall(r"'([^']*)'", str(context.get("expected", ""))) or [str(context.get("expected", ""))]
-        hint = did_you_mean(str(value).lower(), options) or did_you_mean(str(value).upper(), options)
-        return f"`{name}` cannot be {quote(value)}", f"{hint} " * bool(hint) + f"write one of {', '.join(options)}"
+        return _wrong_choice(name, value, str(context.get("expected", "")))
     if kind == "string_pattern_mismatch":
         return _wrong_text(name, str(value), str(context.get("pattern", "")))
     if kind in ("too_short", "too_long", "string_too_short", "string_too_long"):
-        bound = (
-            f"at least {context['min_length']}" if "min_length" in context else f"at most {context.get('max_length')}"
-        )
-        unit = "characters" if kind.startswith("string") else "items"
-        return f"`{name}` must have {bound} {unit}", expected
-    if kind == "missing_argument" or kind == "unexpected_positional_argument":
-        return f"`{name}` has the wrong number of values", expected
-    return error["msg"].removeprefix("Value error, "), str(context.get("mend") or expected)
+        least, most = context.get("min_length"), context.get("max_length")
+        bound = f"at least {least}" if least is not None else f"at most {most}"
+        unit = "character" if kind.startswith("string") else "item"
+        bound += f" {unit}" if bound.endswith(" 1") else f" {unit}s"
+        return f"`{name}` must have {bound}", f"give it {bound}{about}"
+    # what a class says of itself tells what to do, or names the mend in its context
+    return error["msg"].removeprefix("Value error, "), str(context.get("mend") or "correct what is named here")
 
 
 def field_at(model: type[BaseModel], location: Sequence[str | int]) -> tuple[type[BaseModel], FieldInfo | None]:
@@ -100,18 +97,23 @@ def _unknown_field(name: str, owner: type[BaseModel]) -> tuple[str, str]:
     return f"unknown field {quote(name)}", hint or f"remove it; the fields here are {', '.join(options)}"
 
 
-def _wrong_kind(name: str, wanted: str, value: Any, expected: str) -> tuple[str, str]:
+def _wrong_kind(name: str, wanted: str, value: Any, about: str) -> tuple[str, str]:
     if value is None:
         return f"`{name}` is empty but must be {wanted}", "give it a value or remove the field"
     if isinstance(value, str) and "number" in wanted and re.fullmatch(r"[-+]?[\d.,]+", value):
-        return (
-            f"`{name}` must be {wanted}, not the text {quote(value)}",
-            "write it without quotes, with a decimal point",
-        )
+        mend = "write a decimal point" if "," in value else "remove the quotes"
+        return f"`{name}` must be {wanted}, not the text {quote(value)}", mend
     if wanted == "a text" and not isinstance(value, (list, dict)):
         return f"`{name}` must be {wanted}, not {quote(value)}", f"put it into quotes: {name}: {quote(str(value))}"
     what = "a list" if isinstance(value, list) else "a mapping" if isinstance(value, dict) else quote(value)
-    return f"`{name}` must be {wanted}, not {what}", _FORMS.get(wanted) or expected
+    return f"`{name}` must be {wanted}, not {what}", _FORMS.get(wanted) or f"write {wanted}{about}"
+
+
+def _wrong_choice(name: str, value: Any, expected: str) -> tuple[str, str]:
+    options = re.findall(r"'([^']*)'", expected) or [expected]
+    hint = did_you_mean(str(value), options)
+    mend = f"write {options[0]}" if len(options) == 1 else f"write one of {', '.join(options)}"
+    return f"`{name}` cannot be {quote(value)}", f"{hint} {mend}" if hint else mend
 
 
 def _wrong_text(name: str, value: str, pattern: str) -> tuple[str, str]:
