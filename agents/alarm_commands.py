@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from agents.alarm_register import LAST_MS, AlarmRegister
+from agents.alarm_register import AlarmRegister
 from agents.live_topology import Topology
+from agents.log_clock import LAST_MS
 from ironstream.alarm_codec import AuditEntry, encode
 from ironstream.contract import ID_HEADER, Command, Evidence, Topic, asset_key
 from ironstream.domain.alarm_commands import (

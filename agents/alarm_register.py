@@ -4,29 +4,24 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from typing import Final, Literal
+from typing import Literal
 
+from agents.log_clock import LogClock
 from agents.rows import LiveRows
 from ironstream.domain.alarms import Alarm, AlarmKey, Suppression
-from ironstream.domain.times import MAX_US
 from ironstream.engine.api import Store
 from tables.alarms import (
     ALARMS,
-    CLOCK,
-    CLOCK_ROW,
     CLOSED_RETENTION_MS,
     COMMAND_RETENTION_MS,
     COMMANDS,
     COMMANDS_KEPT,
     LAST_CONDITIONS,
     SUPPRESSIONS,
-    Clock,
     LastCondition,
     SeenCommand,
 )
 
-LAST_MS: Final = MAX_US // 1000
-"""A topic that takes its clients' timestamps may carry any number; times must still be writable as ISO-8601."""
 Kind = Literal["alarm", "asset", "last"]
 
 
@@ -42,8 +37,7 @@ class AlarmRegister:
         self.suppressions = LiveRows(SUPPRESSIONS, store)
         self.last_conditions = LiveRows(LAST_CONDITIONS, store)
         self._commands = LiveRows(COMMANDS, store)
-        self._clock = LiveRows(CLOCK, store)
-        self.now_ms = self._clock.get(CLOCK_ROW, Clock()).now_ms
+        self._clock = LogClock(store)
         self._of_asset: dict[str, set[str]] = {}
         self._of_occurrence: dict[str, str] = {}
         self._due: list[tuple[int, Kind, str]] = []
@@ -58,9 +52,14 @@ class AlarmRegister:
         for name, last in self.last_conditions.items():
             self._schedule(last.seen_ms + CLOSED_RETENTION_MS, "last", name)
 
+    @property
+    def now_ms(self) -> int:
+        """The log's clock in ms since the epoch."""
+        return self._clock.now_ms
+
     def advance(self, timestamp_ms: int) -> None:
-        """Move the log's clock; it never goes back, though a broker's clock may."""
-        self.now_ms = max(self.now_ms, min(timestamp_ms, LAST_MS))
+        """Move the log's clock to the append time of a record."""
+        self._clock.advance(timestamp_ms)
 
     def put(self, alarm: Alarm) -> None:
         """Keep the alarm as it is now."""
@@ -133,8 +132,6 @@ class AlarmRegister:
 
     def flush(self) -> None:
         """Write what changed since the last flush into the store."""
-        if self._clock.get(CLOCK_ROW, Clock()).now_ms != self.now_ms:
-            self._clock[CLOCK_ROW] = Clock(self.now_ms)
         for rows in (self.alarms, self.suppressions, self.last_conditions, self._commands, self._clock):
             rows.flush()
 

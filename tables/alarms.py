@@ -34,13 +34,6 @@ class SeenCommand:
     outcome: str
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
-    """The log's clock (ms) as of the last record taken."""
-
-    now_ms: int = 0
-
-
 ALARMS: Final = RowLayout("alarms", b"a/", 1, Alarm)
 """alarm_id → the alarm and its latest occurrence."""
 SUPPRESSIONS: Final = RowLayout("alarm_suppressions", b"s/", 1, Suppression)
@@ -49,5 +42,3 @@ LAST_CONDITIONS: Final = RowLayout("alarm_last_conditions", b"n/", 1, LastCondit
 """rule and series → the last condition."""
 COMMANDS: Final = RowLayout("alarm_commands", b"c/", 1, SeenCommand)
 """command_id → what became of it."""
-CLOCK: Final = RowLayout("alarm_clock", b"m/", 1, Clock)
-CLOCK_ROW: Final = "clock"

@@ -270,6 +270,24 @@ def test_a_command_id_is_free_again_after_its_retention(plant: Plant) -> None:
     assert [outcome for outcome, _ in plant.answers] == ["rejected", "accepted"]
 
 
+def test_commands_are_forgotten_in_the_order_of_the_log_also_after_a_restart(plant: Plant) -> None:
+    plant.take(command("ack", "z"))
+    plant.wait(COMMAND_RETENTION_MS // 2)
+    plant.take(command("ack", "a"))
+    plant.restart()
+    plant.wait(COMMAND_RETENTION_MS // 2)
+    plant.take(command("ack", "z"), command("ack", "a"))
+    assert [outcome for outcome, _ in plant.answers] == ["rejected", "rejected", "rejected", "repeated"]
+
+
+def test_a_clock_of_the_broker_that_goes_back_takes_nothing_back(plant: Plant) -> None:
+    plant.wait(HOUR_MS)
+    plant.restart()
+    plant.now_ms -= HOUR_MS
+    plant.take(condition(1), command("shelve", until=until(HOUR_MS), reason="r", comment="c"))
+    assert plant.answers == [("rejected", f"until {until(HOUR_MS)} is not after {until(HOUR_MS)}, the time in the log")]
+
+
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
@@ -324,6 +342,17 @@ def test_cleared_alarms_and_numbers_are_forgotten_after_their_retention(plant: P
     plant.logic.flush()
     assert len(plant.store.rows) == 6
     plant.wait(30 * DAY_MS)
+    plant.logic.flush()
+    assert {key[:2] for key in plant.store.rows} == {b"c/", b"m/"}
+
+
+def test_the_number_of_an_alarm_that_was_acknowledged_late_is_forgotten_with_it(plant: Plant) -> None:
+    plant.take(condition(1, latched=True), condition(2, active=False))
+    plant.wait(20 * DAY_MS)
+    plant.take(command("ack"))
+    plant.wait(29 * DAY_MS)
+    assert plant.take(condition(2)) == []
+    plant.wait(DAY_MS)
     plant.logic.flush()
     assert {key[:2] for key in plant.store.rows} == {b"c/", b"m/"}
 
@@ -383,7 +412,9 @@ messages = st.one_of(
     ),
     st.sampled_from([b"", b"{", b'{"asset_id":"a"}']),
 )
-steps = st.lists(st.tuples(st.none() | messages, st.sampled_from([0, 1, 500, 4_000, DAY_MS, 31 * DAY_MS])), max_size=60)
+steps = st.lists(
+    st.tuples(st.none() | messages, st.sampled_from([0, 1, -700, 500, 4_000, DAY_MS, 31 * DAY_MS])), max_size=60
+)
 
 
 def run(log: list[MemoryRecord], cuts: set[int], restarts: bool) -> list[Any]:
