@@ -49,7 +49,7 @@ class ModbusAdapter:
         self._client = client
         self._wall_us = wall_us
         self._monotonic_s = monotonic_s
-        self._tags = {tag.name: tag for tag in config.tags}
+        self._tags = {tag.key: tag for tag in config.tags}
         self._points = tuple(_point(config, tag) for tag in config.tags)
         self._requests: dict[int, tuple[ReadRequest, ...]] = {}
         for request in plan(
@@ -117,7 +117,7 @@ class ModbusAdapter:
         if timed_out is not None and not answered:
             self._faults.pop()  # it is raised, and counted there
             raise timed_out
-        return [samples.get(point.parameter) or self._lost(point.parameter) for point in self._points]
+        return [samples.get(point.key) or self._lost(point) for point in self._points]
 
     async def _read_unit(self, unit: int, samples: dict[str, Sample]) -> None:
         """Put what the unit gives into `samples`, also when it fails half-way; its clock stamps its own tags only."""
@@ -156,8 +156,8 @@ class ModbusAdapter:
         self._requests[request.unit_id] = (*unit[:at], *parts, *unit[at + 1 :])
         return [pair for part in parts for pair in await self._read_request(part)]
 
-    def _lost(self, parameter: str) -> Sample:
-        return Sample(parameter, None, self._wall_us(), None, Quality.BAD, COMM_LOSS)
+    def _lost(self, point: Point) -> Sample:
+        return Sample(point.parameter, None, self._wall_us(), None, Quality.BAD, COMM_LOSS, point.asset_id)
 
 
 def modbus_tcp(config: ModbusTcpConfig) -> ModbusAdapter:
@@ -168,6 +168,7 @@ def modbus_tcp(config: ModbusTcpConfig) -> ModbusAdapter:
 def _point(config: ModbusConfig, tag: Tag) -> Point:
     return Point(
         parameter=tag.name,
+        asset_id=tag.asset,
         unit=tag.unit,
         report=tag.report if tag.report is not None else config.report,
         event=tag.event,
@@ -178,6 +179,6 @@ def _point(config: ModbusConfig, tag: Tag) -> Point:
 def _sample(tag: Tag, words: Sequence[int], now_us: int) -> Sample:
     value = decode(tag, words)
     if isinstance(value, float) and not math.isfinite(value):
-        return Sample(tag.name, None, now_us, now_us, Quality.BAD, NOT_A_NUMBER)
+        return Sample(tag.name, None, now_us, now_us, Quality.BAD, NOT_A_NUMBER, tag.asset)
     # a register without a clock holds the value of this moment: when it was read is when it was so
-    return Sample(tag.name, value, now_us, now_us)
+    return Sample(tag.name, value, now_us, now_us, asset_id=tag.asset)

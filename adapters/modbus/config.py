@@ -102,6 +102,10 @@ class Tag(Location):
     """One value to read: a number becomes a reading, a string an event."""
 
     name: Parameter = Field(description="Name of the parameter in ironstream.")
+    asset: Parameter | None = Field(
+        default=None,
+        description="Asset of this tag, for several machines behind one connection; empty: the pipeline's.",
+    )
     type: DataType = Field(
         default=DataType.UINT16, description="How the registers are read; BIT for coils and discrete inputs."
     )
@@ -143,6 +147,11 @@ class Tag(Location):
         if len(self.byte_order) == 8 and self.registers != 4 and self.type is not DataType.STRING:
             raise ValueError(f"byte_order {self.byte_order} is of four registers, {self.type} has {self.registers}")
         return self
+
+    @property
+    def key(self) -> str:
+        """Tells the tag from all others of the device."""
+        return f"{self.asset}/{self.name}" if self.asset else self.name
 
     @property
     def registers(self) -> int:
@@ -212,7 +221,7 @@ class ModbusConfig(BaseModel):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         faults: list[str] = []
-        names = [tag.name for tag in self.tags]
+        names = [tag.key for tag in self.tags]
         faults += [f"tag {name} is given twice" for name in sorted({n for n in names if names.count(n) > 1})]
         for label, location, registers in self._located():
             last = location.address - self.address_base + registers - 1
@@ -226,7 +235,7 @@ class ModbusConfig(BaseModel):
         return self
 
     def _located(self) -> list[tuple[str, Location, int]]:
-        located: list[tuple[str, Location, int]] = [(f"tag {tag.name}", tag, tag.registers) for tag in self.tags]
+        located: list[tuple[str, Location, int]] = [(f"tag {tag.key}", tag, tag.registers) for tag in self.tags]
         if self.device_time is not None:
             located.append(("device_time", self.device_time, self.device_time.registers))
         return located

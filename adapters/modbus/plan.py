@@ -45,7 +45,7 @@ class ReadRequest:
 
 def spans_of(config: ModbusConfig) -> list[Span]:
     """What the tags and the clock of a device take, with wire addresses."""
-    located = [(tag.name, tag, tag.registers) for tag in config.tags]
+    located = [(tag.key, tag, tag.registers) for tag in config.tags]
     spans = [
         Span(name, _unit(config, tag.unit_id), tag.kind, tag.address - config.address_base, count)
         for name, tag, count in located

@@ -53,13 +53,22 @@ class DeviceProtocolError(AdapterError):
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One value that an adapter offers. `is_event`: text, sent as events only; `event`: sent as readings and events."""
+    """One value that an adapter offers. `is_event`: text, sent as events only; `event`: sent as readings and events.
+
+    `asset_id` None is the asset of the pipeline.
+    """
 
     parameter: str
     unit: str | None = None
     report: ReportConfig = field(default_factory=ReportConfig)
     event: bool = False
     is_event: bool = False
+    asset_id: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Tells the point from all others of the adapter; that of its samples."""
+        return _key(self.asset_id, self.parameter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,16 @@ class Sample:
     device_time_us: int | None = None
     quality: Quality = Quality.GOOD
     reason: str | None = None
+    asset_id: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Key of the point that this is a sample of."""
+        return _key(self.asset_id, self.parameter)
+
+
+def _key(asset_id: str | None, parameter: str) -> str:
+    return f"{asset_id}/{parameter}" if asset_id else parameter
 
 
 @dataclass(frozen=True, slots=True)

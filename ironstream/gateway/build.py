@@ -48,7 +48,14 @@ async def build(
             faults += [f"pipeline {pipeline.id}: {line}" for line in str(error).splitlines()]
             continue
         try:
-            built.append(Built(pipeline, kind.factory(kind.config_model.model_validate(config)), redact))
+            adapter = kind.factory(kind.config_model.model_validate(config))
+            built.append(Built(pipeline, adapter, redact))
+            if pipeline.asset_id is None:
+                faults += [
+                    f"pipeline {pipeline.id}: {point.parameter} has no asset: give the pipeline one, or the tag"
+                    for point in adapter.points
+                    if point.asset_id is None
+                ]
         except ValidationError as error:
             faults += [f"pipeline {pipeline.id}: {redact(fault)}" for fault in validation_faults(error)]
     if faults:
@@ -72,7 +79,7 @@ def _identity_faults(pipeline: PipelineSpec) -> list[str]:
             ("site_id", pipeline.site_id),
             ("asset_id", pipeline.asset_id),
         )
-        if not IDENTITY_PART.fullmatch(value)
+        if value is not None and not IDENTITY_PART.fullmatch(value)
     ]
     if not 0.001 <= pipeline.poll_interval_s <= 86_400:
         faults.append(f"poll_interval_s {pipeline.poll_interval_s:g} must be from 0.001 to 86400")

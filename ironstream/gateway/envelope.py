@@ -36,15 +36,18 @@ class Envelope:
         self._boot = boot
         self._seq: defaultdict[str, int] = defaultdict(int)
         self._last_state: dict[str, Value] = {}
-        self.key = asset_key(pipeline.tenant_id, pipeline.site_id, pipeline.asset_id)
+
+    def key(self, point: Point) -> bytes:
+        """Kafka key of every record of the point's asset."""
+        return asset_key(self._pipeline.tenant_id, self._pipeline.site_id, self._asset(point))
 
     def reading(self, point: Point, sample: Sample) -> Reading:
         """The next reading of the series; text is not one (see `event`)."""
         if isinstance(sample.value, str):
             raise TypeError(f"{sample.parameter}: text is an event, not a reading")
-        self._seq[point.parameter] += 1
+        self._seq[point.key] += 1
         return Reading(
-            asset_id=self._pipeline.asset_id,
+            asset_id=self._asset(point),
             parameter=point.parameter,
             value=sample.value,
             timestamps=_timestamps(sample),
@@ -54,7 +57,7 @@ class Envelope:
             unit=point.unit,
             quality=sample.quality.name,
             classification="TELEMETRY",
-            metadata=self._metadata(self._seq[point.parameter]),
+            metadata=self._metadata(self._seq[point.key]),
             quality_reasons=[sample.reason] if sample.reason else [],
         )
 
@@ -62,12 +65,12 @@ class Envelope:
         """The event of a change of a discrete state or text; None while it stays, or is not known."""
         if sample.quality is Quality.BAD or sample.value is None:
             return None
-        previous = self._last_state.get(point.parameter)
+        previous = self._last_state.get(point.key)
         if previous == sample.value:
             return None
-        self._last_state[point.parameter] = sample.value
+        self._last_state[point.key] = sample.value
         return Event(
-            asset_id=self._pipeline.asset_id,
+            asset_id=self._asset(point),
             type=point.parameter,
             tenant_id=self._pipeline.tenant_id,
             site_id=self._pipeline.site_id,
@@ -78,6 +81,12 @@ class Envelope:
             timestamps=_timestamps(sample),
             metadata=self._metadata(None),
         )
+
+    def _asset(self, point: Point) -> str:
+        asset_id = point.asset_id or self._pipeline.asset_id
+        if asset_id is None:
+            raise ValueError(f"{point.parameter} has no asset")
+        return asset_id
 
     def _metadata(self, seq: int | None) -> Metadata:
         return Metadata(

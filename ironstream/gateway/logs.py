@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from ironstream.contract import Topic
+from ironstream.contract import Topic, asset_key
 from ironstream.gateway.envelope import iso
 from ironstream.gateway.pipeline import PipelineSpec
 from ironstream.gateway.publisher import Outgoing, Publisher
@@ -25,7 +25,7 @@ class AdapterLog:
     ) -> None:
         self._publisher = publisher
         self._redact = redact
-        self._key = f"{pipeline.tenant_id}/{pipeline.site_id}/{pipeline.asset_id}".encode()
+        self._key = asset_key(pipeline.tenant_id, pipeline.site_id, pipeline.asset_id or pipeline.id)
         self._fields = {
             "tenant_id": pipeline.tenant_id,
             "site_id": pipeline.site_id,

@@ -12,12 +12,12 @@ class PipelineSpec:
     """What a pipeline of topology.yaml, or CONFIG_JSON, says.
 
     `adapter` is a name of the registry (`modbus-tcp`), `config` what that adapter's config model reads, with
-    `${secret:name}` not yet resolved.
+    `${secret:name}` not yet resolved. `asset_id` None: every point names its own asset.
     """
 
     id: str
     adapter: str
-    asset_id: str
+    asset_id: str | None
     config: Mapping[str, Any]
     tenant_id: str = "default"
     site_id: str = "default"

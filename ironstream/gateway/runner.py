@@ -45,8 +45,8 @@ class PipelineRunner:
         self._stats = stats
         self._log = log
         self._settings = settings
-        self._points = {point.parameter: point for point in adapter.points}
-        self._reporters = {p.parameter: Reporter(p.report) for p in adapter.points if not p.is_event}
+        self._points = {point.key: point for point in adapter.points}
+        self._reporters = {p.key: Reporter(p.report) for p in adapter.points if not p.is_event}
         self._random = Random()
         self._failures = 0
         self._known_faults: frozenset[str] = frozenset()
@@ -95,16 +95,17 @@ class PipelineRunner:
 
     def _take(self, samples: list[Sample]) -> None:
         for sample in samples:
-            point = self._points[sample.parameter]
+            point = self._points[sample.key]
             if (point.event or point.is_event) and (event := self._envelope.event(point, sample)) is not None:
-                self._publisher.put(Outgoing(Topic.EVENTS_RAW, self._envelope.key, _ENCODER.encode(event)))
+                self._publisher.put(Outgoing(Topic.EVENTS_RAW, self._envelope.key(point), _ENCODER.encode(event)))
             if not point.is_event:
-                self._put(self._reporters[sample.parameter].step(sample))
+                self._put(self._reporters[sample.key].step(sample))
 
     def _put(self, samples: list[Sample]) -> None:
         for sample in samples:
-            reading = self._envelope.reading(self._points[sample.parameter], sample)
-            self._publisher.put(Outgoing(Topic.TELEMETRY_RAW, self._envelope.key, _ENCODER.encode(reading)))
+            point = self._points[sample.key]
+            reading = self._envelope.reading(point, sample)
+            self._publisher.put(Outgoing(Topic.TELEMETRY_RAW, self._envelope.key(point), _ENCODER.encode(reading)))
         self._stats.sent(len(samples), time.time_ns() // 1000)
 
     def _lost(self, kind: str, message: str) -> None:
@@ -115,8 +116,10 @@ class PipelineRunner:
             self._log.error("device_lost", error=message, kind=kind)
         self._failures += 1
         now_us = time.time_ns() // 1000
-        for parameter, reporter in self._reporters.items():
-            self._put(reporter.step(Sample(parameter, None, now_us, None, Quality.BAD, COMM_LOSS)))
+        for key, reporter in self._reporters.items():
+            point = self._points[key]
+            lost = Sample(point.parameter, None, now_us, None, Quality.BAD, COMM_LOSS, point.asset_id)
+            self._put(reporter.step(lost))
 
     def _note_faults(self, samples: list[Sample]) -> None:
         faults = self._adapter.take_faults()

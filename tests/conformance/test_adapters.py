@@ -199,13 +199,19 @@ async def test_a_bad_configuration_names_every_fault_of_every_pipeline_and_exits
     bad = [
         pipeline(bench, id="p1", config=dict(bench.bad_config), asset_id="no spaces"),
         pipeline(bench, id="p2", adapter="profibus", poll_interval_s=0),
+        pipeline(bench, id="p3", asset_id=None),
     ]
     with pytest.raises(ConfigurationError) as caught:
         await run_pipelines(bad, settings(), asyncio.Event(), adapters=ADAPTERS, publisher=MemoryPublisher())
     assert caught.value.exit_code == 2
     for field in bench.bad_fields:
         assert f"pipeline p1: config.{field}: " in caught.value.message
-    for fault in ("pipeline p1: asset_id", "pipeline p2: poll_interval_s", "pipeline p2: there is no adapter"):
+    for fault in (
+        "pipeline p1: asset_id",
+        "pipeline p2: poll_interval_s",
+        "pipeline p2: there is no adapter",
+        "pipeline p3: a has no asset",
+    ):
         assert fault in caught.value.message
 
 

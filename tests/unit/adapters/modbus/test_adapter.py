@@ -102,6 +102,13 @@ async def test_the_clock_of_the_device_stamps_its_own_unit_only() -> None:
     assert all(s.gateway_time_us == NOW_US for s in samples)
 
 
+async def test_tags_of_several_assets_may_have_the_same_name() -> None:
+    tags = [{"name": "t", "address": 0, "asset": "x"}, {"name": "t", "address": 1, "asset": "y"}]
+    device = adapter(FakeClient(), tags=tags)
+    assert [(s.asset_id, s.value) for s in await device.read()] == [("x", 100), ("y", 101)]
+    assert [p.key for p in device.points] == ["x/t", "y/t"]
+
+
 async def test_a_float_that_is_not_a_number_is_bad_and_null() -> None:
     client = FakeClient()
     client.words = {0: 0x7FC0, 1: 0}

@@ -46,6 +46,14 @@ def test_each_series_counts_for_itself() -> None:
     assert seqs == [("a", 1), ("b", 1), ("a", 2), ("a", 3), ("b", 2)]
 
 
+def test_a_point_may_have_an_asset_of_its_own() -> None:
+    made = envelope()
+    reading = made.reading(Point("t", asset_id="pump-9"), Sample("t", 1, NOW_US, asset_id="pump-9"))
+    assert reading.asset_id == "pump-9"
+    assert made.key(Point("t", asset_id="pump-9")) == b"acme/north/pump-9"
+    assert made.key(Point("t")) == b"acme/north/pump-1"
+
+
 def test_a_state_is_an_event_when_it_changes_and_not_while_it_is_unknown() -> None:
     made = envelope()
     point = Point("running", event=True)
