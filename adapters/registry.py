@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from pydantic import BaseModel
+
 from adapters.modbus.adapter import modbus_tcp
 from adapters.modbus.config import ModbusTcpConfig
 from adapters.modbus.mapping import tcp_from_mapping
@@ -17,3 +19,8 @@ ADAPTERS: Final[Mapping[str, AdapterKind]] = MappingProxyType(
     }
 )
 """Name in topology.yaml (`adapter:`) and in CONFIG_JSON (`protocol`, where `_` may stand for `-`)."""
+
+CONFIG_MODELS: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
+    {name: kind.config_model for name, kind in ADAPTERS.items()}
+)
+"""What the check of topology.yaml validates the `config` of each pipeline with."""

@@ -44,7 +44,10 @@ class Outgoing:
 
 
 class Publisher(Protocol):
-    """Where the gateway puts its records. What was put is sent, in order per key, or `flush` says that it was not."""
+    """Where the gateway puts its records. What was put is sent, or `flush` says that it was not.
+
+    Records of one key keep their order, but for a repeat after Kafka was away.
+    """
 
     @property
     def connected(self) -> bool:
