@@ -34,6 +34,8 @@ TEXT_LIMIT: Final = 256
 """Longest `type`, rule, command and actor name, in characters."""
 _RAISED_OR_CLEARED: Final = (AlarmState.ACTIVE, AlarmState.CLEARED)
 _AVRO_FRAME: Final = 0
+_INTEGERS_END: Final = 2**63
+"""State rows and Kafka's offsets hold 64 bits; JSON's integers have no end."""
 _AT: Final = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
 _MISSING: Final = re.compile(r"missing required field `(?P<field>[^`]*)`")
 
@@ -173,8 +175,11 @@ def _condition(raw: dict[str, Any]) -> Condition:
     _check_identity(condition)
     _check_text("type", condition.type)
     _check_text("rule_id", condition.rule_id)
-    if condition.number < 1:
-        raise DecodeError("number", f"{condition.number} is not a count from 1")
+    evidence = condition.evidence
+    _check_integer("number", condition.number, 1)
+    _check_integer("evidence.partition", evidence.partition, 0)
+    _check_integer("evidence.offset", evidence.offset, 0)
+    _check_integer("evidence.topology_version", evidence.topology_version or 0, 0)
     condition.state, condition.severity = _state(condition.state), _severity(condition.severity)
     _check_time("time", condition.time)
     return condition
@@ -231,6 +236,11 @@ def _check_text(name: str, text: str) -> None:
         raise DecodeError(name, f"{_shown(text)} is not 1 to {TEXT_LIMIT} printable characters")
 
 
+def _check_integer(name: str, number: int, least: int) -> None:
+    if not least <= number < _INTEGERS_END:
+        raise DecodeError(name, f"is not an integer from {least} to 2⁶³")
+
+
 def _check_timestamps(timestamps: Timestamps | None) -> None:
     if timestamps is not None:
         _check_time("timestamps.device_time", timestamps.device_time)
@@ -265,4 +275,7 @@ def _one_of(field: str, text: str, members: tuple[E_, ...], name: Callable[[E_],
 
 
 def _shown(value: object) -> str:
-    return ascii(value)[:80]
+    try:
+        return ascii(value)[:80]
+    except (ValueError, RecursionError):  # an integer too long to be written, or nested too deeply
+        return f"a {type(value).__name__}"

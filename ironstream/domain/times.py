@@ -26,7 +26,7 @@ def to_us(value: str | int | float) -> int:
     else:
         scale = 1_000 if value >= MILLISECONDS_FROM else 1_000_000
         if abs(value) > MAX_US:  # also keeps the infinities away from int()
-            raise ValueError(f"{value:.3g} is after the year 9999")
+            raise ValueError("the number is outside the years 1970 to 9999")
         us = round(value * scale)
     if not 0 <= us <= MAX_US:
         raise ValueError(f"{str(value)[:40]} is outside the years 1970 to 9999")

@@ -34,7 +34,11 @@ FIELDS = [
     *("from", "to", "value", "raised_at", "cleared_at", "tenant_id", "site_id", "until", "alarm_id", "unit"),
 ]
 likely_values = json_values | st.sampled_from(
-    ["alarm", "condition", "command", "a", "ACTIVE", "cleared", "2025-01-10T12:01:03Z", 1736510463, {"device_time": 5}]
+    [
+        *("alarm", "condition", "command", "a", "ACTIVE", "cleared", "2025-01-10T12:01:03Z"),
+        *(1736510463, {"device_time": 5}, 10**30),
+        *({"topic": "t", "partition": 0, "offset": 10**30}, {"topic": "t", "partition": 0, "offset": 1}),
+    ]
 )
 objects = st.dictionaries(st.sampled_from(FIELDS), likely_values).map(msgspec.json.encode)
 
@@ -90,7 +94,11 @@ def test_unknown_fields_of_an_event_are_kept_and_those_of_its_metadata_do_no_har
         (b'{"asset_id":"a","type":"t","state":"ACTIVE","metadata":{"seq":"x"}}', "metadata.seq"),
         (b'{"kind":"command","command":"ack","actor":"ann"}', "command_id"),
         (b'{"kind":"party"}', "kind"),
+        (b'{"kind":' + b"9" * 4000 + b"}", "kind"),
+        (b'{"kind":' + b"9" * 5000 + b"}", "record"),
         (encode(CONDITION).replace(b'"number":1', b'"number":0'), "number"),
+        (encode(CONDITION).replace(b'"number":1', b'"number":' + b"9" * 4000), "number"),
+        (encode(CONDITION).replace(b'"offset":17', b'"offset":' + b"9" * 30), "evidence.offset"),
         (encode(CONDITION).replace(b"03.000Z", b"03"), "time"),
     ],
 )

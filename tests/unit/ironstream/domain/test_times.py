@@ -44,3 +44,8 @@ def test_no_input_raises_anything_but_a_value_error(wire: str | float) -> None:
     except ValueError:
         return
     assert 0 <= us <= MAX_US
+
+
+def test_a_number_too_long_to_be_printed_is_refused_like_any_other() -> None:
+    with pytest.raises(ValueError, match="outside the years"):
+        to_us(-(10**5000))

@@ -1,0 +1,77 @@
+import msgspec
+import pytest
+
+from agents.alarms import AlarmsPartition
+from agents.events import EventsPartition
+from agents.live_topology import NEVER_NAMED
+from ironstream.contract import CONTROL_KEY, Topic
+from ironstream.engine.control import TopologyChange, encode_control
+from tests.support.engine import MemoryRecord, MemoryStore, RecordedOutputs, chunk, record
+from tests.support.topology import HandMadeTopology
+
+NOW_MS = 1_736_510_463_000
+REJECTING = b"version: 1\nunregistered: reject\n"
+WITH_RULE = b"""
+version: 1
+alarms:
+  - id: stopped
+    type: stopped
+    severity: HIGH
+    on: event
+    condition: {state: {event: status, is: stopped}}
+"""
+ALARM = b'{"asset_id":"a","type":"t","state":"ACTIVE"}'
+STOPPED = msgspec.json.encode(
+    {"asset_id": "a", "type": "status", "to": "stopped", "timestamps": {"device_time": NOW_MS}}
+)
+
+
+def change(offset: int, version: int, text: bytes) -> MemoryRecord:
+    return record(offset, CONTROL_KEY, encode_control(TopologyChange.of(version, text)), NOW_MS)
+
+
+def test_the_version_that_the_log_names_holds_from_there_on_also_after_a_restart() -> None:
+    store, out = MemoryStore(), RecordedOutputs()
+    logic = AlarmsPartition(store, 0, HandMadeTopology())
+    assert logic.topology_version == NEVER_NAMED
+    log = [record(0, b"k", ALARM, NOW_MS), change(1, 4, REJECTING), record(2, b"k", ALARM, NOW_MS)]
+    logic.apply(chunk("alarms.raw", log), out)
+    logic.flush()
+    restarted = AlarmsPartition(store, 0, HandMadeTopology())
+    assert restarted.topology_version == 4
+    restarted.apply(chunk("alarms.raw", [record(3, b"k", ALARM, NOW_MS)]), out)
+    assert [sent.topic for sent in out.sent] == [Topic.ALARMS_CLEAN, Topic.DLQ_ALARMS, Topic.DLQ_ALARMS]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        b"",
+        b"{}",
+        encode_control(TopologyChange(5, "no base64")),
+        encode_control(TopologyChange(5, "AAAA")),
+        encode_control(TopologyChange.of(5, b"version: [")),
+    ],
+)
+def test_a_version_that_cannot_be_compiled_is_refused_and_the_one_before_stays(value: bytes | None) -> None:
+    logic = AlarmsPartition(MemoryStore(), 0, HandMadeTopology())
+    log = [change(0, 4, REJECTING), record(1, CONTROL_KEY, value, NOW_MS)]
+    logic.apply(chunk("alarms.raw", log), RecordedOutputs())
+    assert logic.topology_version == 4
+
+
+def test_what_a_withdrawn_rule_has_raised_is_cleared_and_its_numbers_go_on() -> None:
+    out = RecordedOutputs()
+    logic = EventsPartition(MemoryStore(), 0, HandMadeTopology())
+    log = [
+        change(0, 1, WITH_RULE),
+        record(1, b"k", STOPPED, NOW_MS),
+        change(2, 2, b"version: 1\n"),
+        change(3, 3, WITH_RULE),
+        record(4, b"k", STOPPED.replace(b"3000", b"4000"), NOW_MS),
+    ]
+    logic.apply(chunk("events.raw", log), out)
+    told = [msgspec.json.decode(sent.value or b"") for sent in out.to(Topic.ALARMS_RAW)]
+    assert [(one["state"], one["number"]) for one in told] == [("ACTIVE", 1), ("CLEARED", 2), ("ACTIVE", 3)]
+    assert [one["evidence"]["topology_version"] for one in told] == [1, 2, 3]
