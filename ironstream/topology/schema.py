@@ -59,7 +59,7 @@ repository is an example of everything below.
 - Unknown fields are errors. Values are taken as written: `"5"` is a text and not a number.
 - Times carry their unit in the name (`_s`: seconds) and are at most ten years. Values of a parameter are in its `unit`,
   and so are thresholds.
-- Secrets never stand in the file: write `${secret:NAME}`.
+- Secrets never stand in the file: write `${secret:NAME}` (in quotes where it stands within braces).
 - A parameter's expected interval is its own `expected_interval_s`, else that of the enabled pipeline that delivers it
   (`poll_interval_s`, or what its report by exception allows). It decides which windows the parameter gets, and what a
   gap is.

@@ -7,13 +7,14 @@ from typing import Final
 import yaml
 
 _INDENTATION: Final = "make fields of one thing start in one column, indented with spaces"
+_BRACES: Final = "quote a `${secret:NAME}` within braces"
 _MENDS: Final[tuple[tuple[str, str, str], ...]] = (
     # part of libyaml's message, ours, mend
     ("mapping values are not allowed", "a `:` that starts no field", f"quote a text with `: ` in it; {_INDENTATION}"),
     ("could not find expected ':'", "a line without a `:`", "write `field: value`, with a blank after the colon"),
     ("did not find expected key", "this line fits no field or list above it", _INDENTATION),
     ("did not find expected '-' indicator", "a list item is expected here", "start each item with `- ` in one column"),
-    ("did not find expected ',' or '}'", "the braces are not closed", "put `,` between the fields and close with `}`"),
+    ("did not find expected ',' or '}'", "the braces are open", f"put `,` between fields, close with `}}`; {_BRACES}"),
     ("did not find expected ',' or ']'", "the bracket is not closed", "put `,` between the items and close with `]`"),
     ("unexpected end of stream", "the text in quotes is not closed", "close it with the quote it starts with"),
     ("unknown escape character", "an unknown escape", "use single quotes, or write `\\\\` for a backslash"),

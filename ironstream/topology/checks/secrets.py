@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 
 from ironstream.topology.checks.report import Report
+from ironstream.topology.faults import quote
 from ironstream.topology.nodes import Node
 
 _SECRET_NAME = re.compile(
@@ -16,8 +17,15 @@ _REFERENCE = re.compile(r"\$\{secret:[A-Za-z0-9._/-]+\}")
 _CREDENTIALS_IN_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:(?P<password>[^/\s@]+)@", re.IGNORECASE)
 
 
+def shown(name: str, value: object) -> str:
+    """The value of a field for a message; what may be a secret is not shown."""
+    hidden = names_a_secret(name) or (isinstance(value, str) and _CREDENTIALS_IN_URL.search(value))
+    return "what is there (not shown)" if hidden else quote(value)
+
+
 @lru_cache(maxsize=1_024)
-def _names_a_secret(name: str) -> bool:
+def names_a_secret(name: str) -> bool:
+    """True for the name of a field that holds a secret."""
     return _SECRET_NAME.fullmatch(name) is not None
 
 
@@ -29,7 +37,7 @@ def check_secrets(root: Node, report: Report) -> None:
             check_secrets(node, report)
             continue
         name = node.key if isinstance(node.key, str) else ""
-        if _names_a_secret(name) and value not in (None, "") and not isinstance(value, bool):
+        if names_a_secret(name) and value not in (None, "") and not isinstance(value, bool):
             if not (isinstance(value, str) and _REFERENCE.fullmatch(value)):
                 mend = f"write {name}: ${{secret:NAME}} and give NAME to the process; then change the secret itself"
                 report.error_at(node, f"`{name}` is a secret in plain text", mend)

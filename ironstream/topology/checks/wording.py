@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from ironstream.contract import IDENTITY_PART
+from ironstream.topology.checks.secrets import names_a_secret, shown
 from ironstream.topology.faults import did_you_mean, quote
 
 _KINDS: Final = {
@@ -48,7 +49,7 @@ def describe(error: ErrorDetails, model: type[BaseModel]) -> tuple[str, str]:
     if kind in _BOUNDS:
         key, words = _BOUNDS[kind]
         bound = f"{words} {context[key]:.15g}"
-        return f"`{name}` must be {bound}, not {quote(value)}", f"write a number {bound}{about}"
+        return f"`{name}` must be {bound}, not {shown(name, value)}", f"write a number {bound}{about}"
     if kind in ("literal_error", "enum"):
         return _wrong_choice(name, value, str(context.get("expected", "")))
     if kind == "string_pattern_mismatch":
@@ -102,10 +103,11 @@ def _wrong_kind(name: str, wanted: str, value: Any, about: str) -> tuple[str, st
         return f"`{name}` is empty but must be {wanted}", "give it a value or remove the field"
     if isinstance(value, str) and "number" in wanted and re.fullmatch(r"[-+]?[\d.,]+", value):
         mend = "write a decimal point" if "," in value else "remove the quotes"
-        return f"`{name}` must be {wanted}, not the text {quote(value)}", mend
+        return f"`{name}` must be {wanted}, not the text {shown(name, value)}", mend
     if wanted == "a text" and not isinstance(value, (list, dict)):
-        return f"`{name}` must be {wanted}, not {quote(value)}", f"put it into quotes: {name}: {quote(str(value))}"
-    what = "a list" if isinstance(value, list) else "a mapping" if isinstance(value, dict) else quote(value)
+        example = "" if names_a_secret(name) else f": {name}: {quote(str(value))}"
+        return f"`{name}` must be {wanted}, not {shown(name, value)}", f"put it into quotes{example}"
+    what = "a list" if isinstance(value, list) else "a mapping" if isinstance(value, dict) else shown(name, value)
     return f"`{name}` must be {wanted}, not {what}", _FORMS.get(wanted) or f"write {wanted}{about}"
 
 
@@ -113,12 +115,12 @@ def _wrong_choice(name: str, value: Any, expected: str) -> tuple[str, str]:
     options = re.findall(r"'([^']*)'", expected) or [expected]
     hint = did_you_mean(str(value), options)
     mend = f"write {options[0]}" if len(options) == 1 else f"write one of {', '.join(options)}"
-    return f"`{name}` cannot be {quote(value)}", f"{hint} {mend}" if hint else mend
+    return f"`{name}` cannot be {shown(name, value)}", f"{hint} {mend}" if hint else mend
 
 
 def _wrong_text(name: str, value: str, pattern: str) -> tuple[str, str]:
     if IDENTITY_PART.pattern not in pattern:
-        return f"`{name}` cannot be {quote(value)}", f"it must match {pattern}"
+        return f"`{name}` cannot be {shown(name, value)}", f"it must match {pattern}"
     proposal = re.sub(r"^[^A-Za-z0-9]+", "", re.sub(r"[^A-Za-z0-9._-]+", "-", value))[:128].rstrip("-")
     mend = "use letters, digits, `.`, `_` and `-`, at most 128, the first a letter or digit"
-    return f"`{name}` cannot be {quote(value)}", f"{mend}: {proposal}" if proposal else mend
+    return f"`{name}` cannot be {shown(name, value)}", f"{mend}: {proposal}" if proposal else mend

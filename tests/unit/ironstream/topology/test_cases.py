@@ -1,0 +1,43 @@
+"""Each folder of tests/cases/topology is a file with faults and what is to be said of them."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from adapters.modbus.config import ModbusTcpConfig
+from ironstream.topology import check_text
+
+CASES = Path(__file__).parents[3] / "cases" / "topology"
+
+
+class AnyConfig(BaseModel):
+    """An adapter that takes whatever it is given."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+ADAPTERS: dict[str, type[BaseModel]] = {"modbus-tcp": ModbusTcpConfig, "mqtt": AnyConfig}
+
+
+def case_names() -> list[str]:
+    return sorted(folder.name for folder in CASES.iterdir())
+
+
+@pytest.mark.parametrize("name", case_names())
+def test_every_fault_is_told_with_its_place_and_mend(name: str) -> None:
+    text = (CASES / name / "broken.yaml").read_bytes()
+    expected = (CASES / name / "expected.txt").read_text(encoding="utf-8")
+
+    result = check_text(text, "broken.yaml", ADAPTERS)
+
+    assert "".join(f"{fault}\n" for fault in result.faults) == expected
+    assert (result.topology is None) == (": error: " in expected)
+    assert all(fault.mend for fault in result.faults)
+
+
+def test_there_are_at_least_fifty_cases_and_no_two_say_the_same() -> None:
+    said = [(CASES / name / "expected.txt").read_text(encoding="utf-8") for name in case_names()]
+
+    assert len(said) >= 50
+    assert len(set(said)) == len(said)
