@@ -459,13 +459,40 @@ def _check_journal(journal: list[dict[str, Any]]) -> None:
         last[entry["occurrence_id"]] = entry
 
 
-@given(st.lists(st.tuples(st.none() | st.binary(), st.none() | st.binary(max_size=30), st.integers(-1, 2**63 - 1))))
+oddities = st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from([10**30, 1e300, [], {}])
+odd_messages = st.builds(
+    lambda message, changes: msgspec.json.encode({**msgspec.to_builtins(message), **changes}),
+    st.sampled_from([condition(1), command("shelve", until=until(1)), ExternalAlarm("a", "t", "ACTIVE")]),
+    st.dictionaries(
+        st.sampled_from(
+            [
+                *("kind", "asset_id", "parameter", "type", "rule_id", "number", "severity", "state", "time", "value"),
+                *("evidence", "timestamps", "metadata", "command_id", "command", "until", "comment", "alarm_id"),
+            ]
+        ),
+        oddities,
+        max_size=3,
+    ),
+)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.none() | st.binary() | odd_messages,
+            st.none() | st.binary(max_size=30),
+            st.sampled_from([-1, 0, START_MS, START_MS + DAY_MS, 2**63 - 1]),
+        )
+    )
+)
 def test_no_record_whatever_its_bytes_stops_the_agent(
     records: list[tuple[bytes | None, bytes | None, int]],
 ) -> None:
-    out = RecordedOutputs()
-    logic = logic_factory(HandMadeTopology())(MemoryStore(), 0)
+    out, store = RecordedOutputs(), MemoryStore()
+    make = logic_factory(HandMadeTopology())
+    logic = make(store, 0)
     log = [record(offset, key, value, timestamp) for offset, (value, key, timestamp) in enumerate(records)]
     if log:
         logic.apply(chunk("alarms.raw", log), out)
     logic.flush()
+    make(store, 0)

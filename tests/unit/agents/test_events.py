@@ -215,6 +215,25 @@ def test_an_event_older_than_the_newest_changes_no_condition() -> None:
     assert len(plant.clean) == 4
 
 
+def test_a_backlog_that_still_flows_holds_the_clock_of_its_conditions() -> None:
+    plant = plant_with(rule(state_is="stopped", on_delay_us=10_000_000))
+    plant.take(event(0, "stopped"))
+    plant.wait(9)
+    plant.take(event(-1, "running"))
+    assert plant.wait(9) == []
+    assert summary(plant.wait(1)) == [("ACTIVE", 10, 1)]
+
+
+def test_the_state_before_an_event_is_never_taken_from_a_later_one() -> None:
+    plant = plant_with(rule(state_from="running", state_to="fault"))
+    assert plant.take(event(5, "running"), event(3, "fault")) == []
+    plant = plant_with(STOPPED)
+    ts = START_MS // 1000
+    for seconds, status in [(5, "running"), (3, "fault")]:
+        plant.take(msgspec.json.encode({"machine_id": "m", "ts": ts + seconds, "status": status}))
+    assert [clean.get("from") for clean in plant.clean] == [None, None]
+
+
 def test_conditions_of_the_events_agent_are_understood_by_the_alarms_agent() -> None:
     plant = plant_with(STOPPED)
     plant.take(event(1, "stopped"), event(3, "running"))
