@@ -23,6 +23,7 @@ from ironstream.contract import Quality
 from ironstream.gateway.adapter import (
     COMM_LOSS,
     NOT_A_NUMBER,
+    DeviceProtocolError,
     DeviceRefusedError,
     DeviceTimeoutError,
     Fault,
@@ -104,7 +105,7 @@ class ModbusAdapter:
                 continue
             try:
                 await self._read_unit(unit, samples)
-            except (DeviceTimeoutError, DeviceRefusedError) as error:
+            except (DeviceTimeoutError, DeviceRefusedError, DeviceProtocolError) as error:
                 health.failed(self._monotonic_s())
                 self._faults.append(Fault(error.kind, str(error)))
                 if isinstance(error, DeviceTimeoutError):

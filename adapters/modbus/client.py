@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Final, Protocol
 
 from pymodbus.client import AsyncModbusTcpClient
@@ -53,6 +54,8 @@ class TcpRegisterClient:
     """Modbus TCP by pymodbus, whose own reconnecting and repeating are off: the gateway decides on both."""
 
     def __init__(self, config: ModbusTcpConfig) -> None:
+        # pymodbus logs failures itself, with whole frames and the host, which may be a secret; our errors say them once
+        logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
         self._config = config
         self._client: AsyncModbusTcpClient | None = None
         self._asked = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 from typing import Annotated
@@ -15,6 +16,8 @@ from adapters.simulator.server import PlantServer
 
 
 async def _serve(host: str, port: int, seed: int, time_scale: float) -> None:
+    # pymodbus prints the last frames whenever it answers with an exception, which this plant does on purpose
+    logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -129,7 +129,7 @@ class KafkaPublisher:
             raise BrokerError(
                 f"{left} records were not acknowledged by Kafka at {self._settings.bootstrap_servers} "
                 f"in {timeout_s:g} s",
-                "check the broker; the readings of these records are missing, as the gap in their seq shows",
+                "check the broker: what was not acknowledged is lost with this process",
             ) from None
 
     async def _run(self) -> None:

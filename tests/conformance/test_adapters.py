@@ -10,9 +10,11 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 
 from adapters.registry import ADAPTERS
+from ironstream.contract import Event, Reading
 from ironstream.errors import ConfigurationError
 from ironstream.gateway.adapter import AdapterError
 from ironstream.gateway.supervisor import run_adapter, run_pipelines
@@ -64,6 +66,10 @@ async def test_a_reading_follows_the_contract(bench: Bench) -> None:
         "seq",
     }
     assert {record.key for record in gateway.publisher.records} == {b"acme/north/pump-1"}
+    kinds = {"telemetry.raw": Reading, "events.raw": Event}
+    for record in gateway.publisher.records:
+        if record.topic in kinds:
+            msgspec.json.decode(record.value, type=kinds[record.topic])
 
 
 async def test_text_and_states_are_events_on_change(bench: Bench) -> None:
