@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -50,6 +51,7 @@ class PipelineRunner:
         self._random = Random()
         self._failures = 0
         self._known_faults: frozenset[str] = frozenset()
+        self._clock_offset_us: dict[str, int] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read until `stop` is set; then the held samples are put as well and the device is let go."""
@@ -94,7 +96,7 @@ class PipelineRunner:
             await asyncio.sleep(due_s - loop.time())
 
     def _take(self, samples: list[Sample]) -> None:
-        for sample in samples:
+        for sample in map(self._on_device_clock, samples):
             point = self._points[sample.key]
             if (point.event or point.is_event) and (event := self._envelope.event(point, sample)) is not None:
                 self._publisher.put(Outgoing(Topic.EVENTS_RAW, self._envelope.key(point), _ENCODER.encode(event)))
@@ -119,7 +121,19 @@ class PipelineRunner:
         for key, reporter in self._reporters.items():
             point = self._points[key]
             lost = Sample(point.parameter, None, now_us, None, Quality.BAD, COMM_LOSS, point.asset_id)
-            self._put(reporter.step(lost))
+            self._put(reporter.step(self._on_device_clock(lost)))
+
+    def _on_device_clock(self, sample: Sample) -> Sample:
+        """Give the loss of a device the time that its clock would show.
+
+        With the gateway's time, a series of a device whose clock is slow would jump ahead, and all that the device says
+        after its return would be late for its windows.
+        """
+        if sample.device_time_us is not None:
+            self._clock_offset_us[sample.key] = sample.device_time_us - sample.gateway_time_us
+        elif sample.reason == COMM_LOSS and (offset_us := self._clock_offset_us.get(sample.key)) is not None:
+            return replace(sample, device_time_us=sample.gateway_time_us + offset_us)
+        return sample
 
     def _note_faults(self, samples: list[Sample]) -> None:
         faults = self._adapter.take_faults()
