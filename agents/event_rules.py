@@ -50,14 +50,13 @@ class EventRules:
     def tick(self, now_ms: int, out: Outputs) -> None:
         """Tell of all whose delay is over by the log's clock, in the order of their times."""
         while self._due and self._due[0][0] <= now_ms:
-            name = heapq.heappop(self._due)[1]
+            due, name = heapq.heappop(self._due)
             row = self._rows[name]
             rule = self._rule(row)
             if rule is None:
                 continue
-            due = due_ms(row.condition, rule)
-            if due is None or due > now_ms:
-                continue  # moved on since, and scheduled anew
+            if due_ms(row.condition, rule) != due:
+                continue  # moved on since, and scheduled anew: to take it here would spoil the order of times
             condition, changes = on_clock(row.condition, rule, now_ms)
             row = _with(row, condition)
             self._keep(name, row, rule)

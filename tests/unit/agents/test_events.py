@@ -215,6 +215,22 @@ def test_an_event_older_than_the_newest_changes_no_condition() -> None:
     assert len(plant.clean) == 4
 
 
+def test_conditions_that_fall_due_together_are_told_in_the_order_of_their_times_also_after_a_restart() -> None:
+    waiting = rule(state_is="stopped", on_delay_us=10_000_000)
+    told = []
+    for restarts in (False, True):
+        plant = plant_with(waiting)
+        plant.take(event(0, "stopped"))
+        plant.now_ms += 1_000
+        plant.take(event(0, "stopped", asset_id="pump-2"))
+        plant.now_ms += 1_000
+        plant.take(event(0.5, "stopped"))  # starts the clock of pump-1 anew: it is due after pump-2 now
+        if restarts:
+            plant.restart()
+        told.append([one["asset_id"] for one in plant.wait(60)])
+    assert told == [["pump-2", "pump-1"]] * 2
+
+
 def test_a_backlog_that_still_flows_holds_the_clock_of_its_conditions() -> None:
     plant = plant_with(rule(state_is="stopped", on_delay_us=10_000_000))
     plant.take(event(0, "stopped"))
