@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from math import inf
 
 from ironstream.contract import SeriesId
+from ironstream.domain.events import state_text
 from ironstream.domain.rules import ConditionKind, ConditionRule, SeriesRules, TimeRules, WindowSize
 from ironstream.topology.model import Alarm, Pipeline, Topology
-from ironstream.topology.model.alarms import StateValue
-from ironstream.topology.patterns import IdentityPattern
+from ironstream.topology.patterns import AlarmIndex
 from ironstream.topology.resolve import DeclaredAsset, DeclaredParameter, declared_assets
 
 
@@ -45,8 +44,8 @@ class CompiledTopology:
         self._assets = declared_assets(topology)
         self._site_names = {(site.tenant, site.id): site.name or site.id for site in topology.sites}
         enabled = [alarm for alarm in topology.alarms if alarm.enabled]
-        self._rules = [(IdentityPattern(a), condition_rule(a)) for a in enabled if a.on != "event"]
-        self._event_rules = [(IdentityPattern(a), condition_rule(a)) for a in enabled if a.on == "event"]
+        self._rules = AlarmIndex((alarm, condition_rule(alarm)) for alarm in enabled if alarm.on != "event")
+        self._event_rules = AlarmIndex((alarm, condition_rule(alarm)) for alarm in enabled if alarm.on == "event")
         self._all_sizes = tuple(window.size_us for window in self.windows)
         self._declared: dict[tuple[str, str, str, str], SeriesRules] = {}
 
@@ -76,7 +75,7 @@ class CompiledTopology:
 
     def event_rules(self, tenant: str, site: str, asset: str) -> tuple[ConditionRule, ...]:
         """The alarm rules on events of an asset, in the order of the file."""
-        return tuple(rule for pattern, rule in self._event_rules if pattern.matches_asset(tenant, site, asset))
+        return tuple(self._event_rules.matching(tenant, site, asset, None))
 
     def declared_series(self) -> list[SeriesId]:
         """Every declared parameter of every declared asset, in the order of the file."""
@@ -88,10 +87,8 @@ class CompiledTopology:
         windows = self._all_sizes if parameter is None else tuple(_us(size) for size in parameter.windows_s)
         conditions = tuple(
             rule
-            for pattern, rule in self._rules
-            if (rule.on != "aggregate" or rule.aggregate_size_us in windows)
-            and pattern.matches_asset(tenant, site, asset)
-            and pattern.matches_parameter(name)
+            for rule in self._rules.matching(tenant, site, asset, name)
+            if rule.on != "aggregate" or rule.aggregate_size_us in windows
         )
         if declared is None:
             return SeriesRules(windows=windows, conditions=conditions, times=self.times)
@@ -144,10 +141,10 @@ def condition_rule(alarm: Alarm) -> ConditionRule:
         aggregate_size_us=_us(aggregate.size_s) if aggregate else 0,
         aggregate_field=aggregate.field if aggregate else "",
         event_type=state.event if state else "",
-        state_from=_state_text(state.from_) if state else None,
-        state_to=_state_text(state.to) if state else None,
-        state_is=_state_text(state.is_) if state else None,
-        state_is_not=_state_text(state.is_not) if state else None,
+        state_from=state_text(state.from_) if state else None,
+        state_to=state_text(state.to) if state else None,
+        state_is=state_text(state.is_) if state else None,
+        state_is_not=state_text(state.is_not) if state else None,
     )
 
 
@@ -179,11 +176,6 @@ def _declared_rules(
         machine_type=asset.machine_type,
         canonical_name=(spec.canonical_name or None) if spec else None,
     )
-
-
-def _state_text(value: StateValue | None) -> str | None:
-    """A state as text; what is no text is written as in JSON: `true`, `1`, `2.5`."""
-    return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
 def _or(value: float | None, default: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any
 
 Scalar = str | int | float | bool | None
@@ -50,14 +50,12 @@ class Node:
         elif isinstance(self.value, list):
             yield from self.value
 
-    def remove(self) -> None:
-        """Take this node out of its parent."""
-        parent = self.parent
-        assert parent is not None, "the root has no parent"
-        if isinstance(parent.value, dict):
-            del parent.value[str(self.key)]
-        elif isinstance(parent.value, list):
-            parent.value[:] = [sibling for sibling in parent.value if sibling is not self]
+    def remove(self, doomed: Container[int]) -> None:
+        """Take out the children whose `id()` is doomed."""
+        if isinstance(self.value, dict):
+            self.value = {key: child for key, child in self.value.items() if id(child) not in doomed}
+        elif isinstance(self.value, list):
+            self.value = [child for child in self.value if id(child) not in doomed]
 
     def copy(self) -> Node:
         """A deep copy that keeps the places."""

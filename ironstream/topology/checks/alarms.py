@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from string import Formatter
 
 from ironstream.topology.checks.report import Path, Report
 from ironstream.topology.faults import did_you_mean, quote
 from ironstream.topology.model import AGGREGATE_FIELDS, PLACEHOLDERS, Alarm, Topology
 from ironstream.topology.model.alarms import THRESHOLD_KINDS
-from ironstream.topology.patterns import IdentityPattern
+from ironstream.topology.patterns import IdentityPattern, is_name
 from ironstream.topology.resolve import AssetKey, DeclaredAsset, DeclaredParameter
 
 _Series = tuple[str, DeclaredParameter]
@@ -19,13 +19,23 @@ _Series = tuple[str, DeclaredParameter]
 def check_alarms(topology: Topology, assets: Mapping[AssetKey, DeclaredAsset], whole: bool, report: Report) -> None:
     """Note every rule that cannot work. `whole`: no asset is missing because of other faults."""
     sizes = {window.size_s for window in topology.windows}
+    by_name: dict[str, list[DeclaredAsset]] = {}
+    for asset in assets.values():
+        by_name.setdefault(asset.key[2], []).append(asset)
     for index, alarm in enumerate(topology.alarms):
         path = ("alarms", index)
         _source(path, alarm, sizes, report)
         _condition((*path, "condition"), alarm, report)
         _message((*path, "message"), alarm.message, report)
         if alarm.enabled and assets:
-            _matched(path, alarm, assets, sizes, whole, report)
+            candidates = by_name.get(alarm.asset, []) if is_name(alarm.asset) else assets.values()
+            pattern = IdentityPattern(alarm)
+            matching = [asset for asset in candidates if pattern.matches_asset(*asset.key)]
+            series = list(_series(pattern, matching))
+            if whole and not (matching if alarm.on == "event" else series):
+                _no_match(path, alarm, assets, report)
+            if alarm.on != "event":
+                _matched(path, alarm, series, sizes, report)
 
 
 def _source(path: Path, alarm: Alarm, sizes: set[int], report: Report) -> None:
@@ -94,53 +104,35 @@ def _message(path: Path, template: str, report: Report) -> None:
             report.error(path, f"placeholder {quote(name)} has a format", f"write {{{name}}}: values come rounded")
 
 
-def _matched(
-    path: Path,
-    alarm: Alarm,
-    assets: Mapping[AssetKey, DeclaredAsset],
-    sizes: set[int],
-    whole: bool,
-    report: Report,
-) -> None:
-    pattern = IdentityPattern(alarm)
-    if alarm.on == "event":
-        if whole and not any(pattern.matches_asset(*key) for key in assets):
-            _no_match(path, alarm, assets, report)
-        return
-    series = list(_series(pattern, assets))
-    if not series:
-        if whole:
-            _no_match(path, alarm, assets, report)
-        return
-    if alarm.on == "aggregate" and alarm.aggregate is not None and alarm.aggregate.size_s in sizes:
+def _matched(path: Path, alarm: Alarm, series: Sequence[_Series], sizes: set[int], report: Report) -> None:
+    if series and alarm.on == "aggregate" and alarm.aggregate is not None and alarm.aggregate.size_s in sizes:
         _aggregate_size((*path, "aggregate", "size_s"), alarm.aggregate.size_s, series, report)
     for name, parameter in series:
         _against(path, alarm, name, parameter, report)
 
 
-def _series(pattern: IdentityPattern, assets: Mapping[AssetKey, DeclaredAsset]) -> Iterator[_Series]:
-    """The matched series; of those that share one declaration the first."""
+def _series(pattern: IdentityPattern, assets: Iterable[DeclaredAsset]) -> Iterator[_Series]:
+    """The matched series of matched assets; of those that share one declaration the first."""
     seen: set[int] = set()
-    for key, asset in assets.items():
-        if pattern.matches_asset(*key):
-            for name, parameter in asset.parameters.items():
-                if id(parameter) not in seen and pattern.matches_parameter(name):
-                    seen.add(id(parameter))
-                    yield f"{key[2]}/{name}", parameter
+    for asset in assets:
+        for name, parameter in asset.parameters.items():
+            if id(parameter) not in seen and pattern.matches_parameter(name):
+                seen.add(id(parameter))
+                yield f"{asset.key[2]}/{name}", parameter
 
 
 def _no_match(path: Path, alarm: Alarm, assets: Mapping[AssetKey, DeclaredAsset], report: Report) -> None:
     what = "asset" if alarm.on == "event" else "series"
     identity = "/".join((alarm.tenant, alarm.site, alarm.asset, *([] if alarm.on == "event" else [alarm.parameter])))
-    hint = did_you_mean(alarm.asset, {key[2] for key in assets} - {alarm.asset})
-    if not hint:
+    hint = "" if report.crowded else did_you_mean(alarm.asset, {key[2] for key in assets} - {alarm.asset})
+    if not hint and not report.crowded:
         hint = did_you_mean(alarm.parameter, {name for asset in assets.values() for name in asset.parameters})
     report.warning(
         path, f"the rule matches no declared {what} ({identity})", hint or "correct its patterns or declare it"
     )
 
 
-def _aggregate_size(path: Path, size: int, series: list[_Series], report: Report) -> None:
+def _aggregate_size(path: Path, size: int, series: Sequence[_Series], report: Report) -> None:
     lacking = [(name, parameter) for name, parameter in series if size not in parameter.windows_s]
     if not lacking:
         return

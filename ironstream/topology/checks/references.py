@@ -67,7 +67,8 @@ def check_references(topology: Topology, names: Names, report: Report) -> None:
         _place(("assets", index), asset.tenant, asset.site, names, report)
         if asset.machine_type is not None and asset.machine_type not in names.machine_types:
             message = f"machine type {quote(asset.machine_type)} is not declared"
-            mend = did_you_mean(asset.machine_type, names.machine_types) or "declare it under machine_types"
+            hint = "" if report.crowded else did_you_mean(asset.machine_type, names.machine_types)
+            mend = hint or "declare it under machine_types"
             report.error(("assets", index, "machine_type"), message, mend)
     _pipelines(topology, names, report)
 
@@ -105,7 +106,8 @@ def _unique(
 def _tenant(path: Path, tenant: str, names: Names, report: Report) -> bool:
     if not names.tenants or tenant in names.tenants:
         return True
-    mend = did_you_mean(tenant, names.tenants) or "declare it under tenants, or name a declared one in `tenant`"
+    hint = "" if report.crowded else did_you_mean(tenant, names.tenants)
+    mend = hint or "declare it under tenants, or name a declared one in `tenant`"
     report.error(path, f"tenant {quote(tenant)} is not declared", mend)
     return False
 
@@ -115,9 +117,11 @@ def _place(path: Path, tenant: str, site: str, names: Names, report: Report) -> 
         return False
     if not names.sites or (tenant, site) in names.sites:
         return True
-    owners = sorted(owner for owner, name in names.sites if name == site)
+    owners = [] if report.crowded else sorted(owner for owner, name in names.sites if name == site)
     if owners:
         mend = f"it is a site of tenant {owners[0]}: change `tenant` there or here"
+    elif report.crowded:
+        mend = ""
     else:
         mend = did_you_mean(site, [name for owner, name in names.sites if owner == tenant])
     report.error(
@@ -132,6 +136,9 @@ def _asset(path: Path, key: AssetKey, names: Names, report: Report) -> None:
     if not names.assets or key in names.assets:
         return
     tenant, site, asset = key
+    if report.crowded:
+        report.error(path, f"asset {quote('/'.join(key))} is not declared", "declare it under assets")
+        return
     elsewhere = sorted(place for place in names.assets if place[2] == asset)
     if elsewhere:
         mend = f"it is declared as {'/'.join(elsewhere[0])}: set tenant and site to match"

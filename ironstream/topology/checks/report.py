@@ -8,6 +8,7 @@ from ironstream.topology.faults import Fault, Severity, format_path
 from ironstream.topology.nodes import Node
 
 Path = Sequence[str | int]
+_CROWD = 200
 
 
 class Report:
@@ -22,6 +23,11 @@ class Report:
     def faults(self) -> list[Fault]:
         """All faults in the order of the file."""
         return sorted(self._faults.values(), key=lambda fault: (fault.line, fault.column))
+
+    @property
+    def crowded(self) -> bool:
+        """True once there are so many faults that looking for a near name for each would take minutes."""
+        return len(self._faults) > _CROWD
 
     def error(self, path: Path, message: str, mend: str, *, at_key: bool = False) -> None:
         """Note what keeps the file from being used. `path` is a place in the tree as it is now."""

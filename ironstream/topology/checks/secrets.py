@@ -13,7 +13,7 @@ _SECRET_NAME = re.compile(
     r"(.*[_-])?(password|passwd|passphrase|token|secret)|((.*[_-])?(api|access|private|shared|signing|encryption)[_-])?key",
     re.IGNORECASE,
 )
-_REFERENCE = re.compile(r"\$\{secret:[A-Za-z0-9._/-]+\}")
+_REFERENCE = re.compile(r"\$\{secret:[^{}\s]+\}")
 _CREDENTIALS_IN_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:(?P<password>[^/\s@]+)@", re.IGNORECASE)
 
 

@@ -6,7 +6,7 @@ does not fit is told and taken out of the tree, until the rest is valid.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -22,8 +22,8 @@ _ROUNDS_MAX = 8
 def sound_part(root: Node, report: Report) -> tuple[Topology, bool]:
     """The topology without the parts that do not fit, and whether it is whole. Takes those parts out of the tree."""
     whole = True
-    told: set[tuple[int, str]] = set()
-    taken: list[Node] = []  # kept alive, for their ids are in `told`
+    told: dict[int, set[str]] = {}
+    taken: list[Node] = []  # kept alive, for the ids of what was in them are in `told`
     for _ in range(_ROUNDS_MAX):
         try:
             return Topology.model_validate(root.data()), whole
@@ -31,6 +31,7 @@ def sound_part(root: Node, report: Report) -> tuple[Topology, bool]:
             whole = False
             errors = err.errors(include_url=False)
         doomed: dict[int, Node] = {}
+        holders: dict[int, Node] = {}
         for error in errors:
             node, rest = find(root, _in_tree(root, error["loc"]))
             if not _is_ours(error, node, rest, told):
@@ -42,9 +43,11 @@ def sound_part(root: Node, report: Report) -> tuple[Topology, bool]:
             doomed[id(victim)] = victim
         for victim in doomed.values():
             if victim.parent is not None:
-                told.add((id(victim.parent), str(victim.key)))
+                told.setdefault(id(victim.parent), set()).add(str(victim.key))
+                holders[id(victim.parent)] = victim.parent
                 taken.append(victim)
-                victim.remove()
+        for holder in holders.values():
+            holder.remove(doomed)
     return Topology(version=1), False
 
 
@@ -54,11 +57,11 @@ def tell_all(err: ValidationError, model: type[BaseModel], prefix: Sequence[str 
         _tell(error, model, report, prefix)
 
 
-def _is_ours(error: ErrorDetails, node: Node, rest: Sequence[str | int], told: set[tuple[int, str]]) -> bool:
+def _is_ours(error: ErrorDetails, node: Node, rest: Sequence[str | int], told: Mapping[int, set[str]]) -> bool:
     """True for an error that is there only because a part was taken out."""
     if error["type"] == "missing":
-        return (id(node), str(rest[0]) if rest else "") in told
-    return any(parent == id(node) for parent, _ in told)
+        return (str(rest[0]) if rest else "") in told.get(id(node), ())
+    return id(node) in told
 
 
 def _tell(error: ErrorDetails, model: type[BaseModel], report: Report, prefix: Sequence[str | int] = ()) -> None:

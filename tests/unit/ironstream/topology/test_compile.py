@@ -3,7 +3,9 @@ from pathlib import Path
 
 from ironstream.contract import SeriesId
 from ironstream.domain.rules import ConditionRule, SeriesRules, TimeRules, WindowSize
+from ironstream.domain.windows.results import NUMBERS
 from ironstream.topology import CompiledTopology, check_text, compile_topology, load_topology
+from ironstream.topology.model import AGGREGATE_FIELDS
 
 EXAMPLE = Path(__file__).parents[4] / "topology.yaml"
 
@@ -204,6 +206,10 @@ def test_a_rule_on_an_aggregate_is_left_out_where_the_series_gets_no_such_window
 
     assert len(plant.series("default", "default", "a", "t").conditions) == 1
     assert plant.series("default", "default", "a", "u").conditions == ()
+
+
+def test_rules_look_at_the_fields_that_aggregates_have() -> None:
+    assert AGGREGATE_FIELDS == NUMBERS
 
 
 def test_the_example_plant_compiles_with_its_version() -> None:
