@@ -32,10 +32,23 @@ from ironstream.dlq import dlq_headers
 from ironstream.domain.alarms import AlarmKey, Cause, Signal, Transition, on_signal, release
 from ironstream.domain.times import to_iso, to_us
 from ironstream.engine.api import Chunk, LogicFactory, Outputs, PartitionLogic, Record, Store
+from ironstream.engine.app import App, Chunks
 from ironstream.errors import DecodeError
 from tables.alarms import LastCondition
 
 EXPIRED: Final = {"alarm": "shelving expired", "asset": "suppression of the asset expired"}
+
+
+NAME: Final = "alarms"
+
+
+def register(app: App, topology: Topology) -> None:
+    """Run the agent in `app`, with `topology` until the log names another."""
+
+    @app.batch_agent(Topic.ALARMS_RAW, name=NAME, logic=logic_factory(topology))
+    async def alarms(chunks: Chunks) -> None:
+        async for chunk, partition in chunks:
+            partition.logic.apply(chunk, partition.outputs)
 
 
 def logic_factory(topology: Topology, *, max_shelve_s: int = MAX_SHELVE_S) -> LogicFactory:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
@@ -27,8 +27,20 @@ from ironstream.domain.events import EventOrigin, StateEvent, state_text
 from ironstream.domain.rules import TimeRules
 from ironstream.domain.times import to_iso, to_us
 from ironstream.engine.api import Chunk, LogicFactory, Outputs, PartitionLogic, Record, Store
+from ironstream.engine.app import App, Chunks
 from ironstream.errors import DecodeError
 from tables.events import EVENT_SERIES, SERIES_RETENTION_MS, TIMES_KEPT, EventSeries
+
+NAME: Final = "events"
+
+
+def register(app: App, topology: Topology) -> None:
+    """Run the agent in `app`, with `topology` until the log names another."""
+
+    @app.batch_agent(Topic.EVENTS_RAW, name=NAME, logic=logic_factory(topology))
+    async def events(chunks: Chunks) -> None:
+        async for chunk, partition in chunks:
+            partition.logic.apply(chunk, partition.outputs)
 
 
 def logic_factory(topology: Topology) -> LogicFactory:

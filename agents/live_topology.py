@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import Final, Protocol
 
 from agents.rows import LiveRows
-from ironstream.domain.rules import ConditionRule, TimeRules
+from ironstream.contract import SeriesId
+from ironstream.domain.rules import ConditionRule, SeriesRules, TimeRules, WindowSize
 from ironstream.engine.api import Record, Store
 from ironstream.engine.control import TopologyChange, decode_control
 from ironstream.topology import check_text, compile_topology
@@ -17,7 +18,7 @@ NEVER_NAMED: Final = -1
 
 
 class Topology(Protocol):
-    """What the alarms and events agents ask of a compiled topology."""
+    """What the agents ask of a compiled topology."""
 
     @property
     def version(self) -> int:
@@ -29,6 +30,16 @@ class Topology(Protocol):
 
     def admits(self, tenant: str, site: str, asset: str, /) -> str | None:
         """None when the asset's records are taken, else the reason for the DLQ."""
+
+    @property
+    def windows(self) -> tuple[WindowSize, ...]:
+        """Sizes of windows, ascending."""
+
+    def series(self, tenant: str, site: str, asset: str, parameter: str, /) -> SeriesRules:
+        """The rules of any series."""
+
+    def declared_series(self) -> list[SeriesId]:
+        """The series that the topology names."""
 
     def event_rules(self, tenant: str, site: str, asset: str, /) -> tuple[ConditionRule, ...]:
         """The alarm rules on events of an asset."""

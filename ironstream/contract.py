@@ -78,6 +78,11 @@ class AlarmState(StrEnum):
     SUPPRESSED = "SUPPRESSED"
 
 
+def _default() -> str:
+    """Tenant and site of a deployment that names none. A factory, so that it is always written, not left out."""
+    return "default"
+
+
 Time = str | int | float | None
 """A time on the wire: ISO-8601 with offset, or epoch (ms when ≥ 1e11, else s)."""
 
@@ -110,8 +115,8 @@ class Reading(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, gc
     value: bool | int | float | None
     timestamps: Timestamps
     schema_version: int = 0
-    tenant_id: str = "default"
-    site_id: str = "default"
+    tenant_id: str = msgspec.field(default_factory=_default)
+    site_id: str = msgspec.field(default_factory=_default)
     unit: str | None = None
     quality: str | None = None
     classification: str = ""
@@ -166,8 +171,8 @@ class ExternalAlarm(msgspec.Struct, omit_defaults=True, tag_field="kind", tag="a
     asset_id: str
     type: str
     state: str
-    tenant_id: str = "default"
-    site_id: str = "default"
+    tenant_id: str = msgspec.field(default_factory=_default)
+    site_id: str = msgspec.field(default_factory=_default)
     parameter: str | None = None
     severity: str = "MEDIUM"
     message: str = ""
@@ -190,8 +195,8 @@ class Command(msgspec.Struct, omit_defaults=True, tag_field="kind", tag="command
     command_id: str
     command: str
     actor: str
-    tenant_id: str = "default"
-    site_id: str = "default"
+    tenant_id: str = msgspec.field(default_factory=_default)
+    site_id: str = msgspec.field(default_factory=_default)
     asset_id: str = ""
     alarm_id: str | None = None
     occurrence_id: str | None = None
@@ -239,8 +244,8 @@ class Event(msgspec.Struct, omit_defaults=True):
 
     asset_id: str
     type: str
-    tenant_id: str = "default"
-    site_id: str = "default"
+    tenant_id: str = msgspec.field(default_factory=_default)
+    site_id: str = msgspec.field(default_factory=_default)
     parameter: str | None = None
     from_: Any = msgspec.field(default=None, name="from")
     to: Any = None

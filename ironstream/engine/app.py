@@ -98,6 +98,7 @@ class App(faust.App):
         self._taking_over: asyncio.Lock | None = None
         self._epoch = 0
         self._failure: BaseException | None = None
+        self._crashing: asyncio.Task[None] | None = None
         self._progress: asyncio.Event | None = None
         self._last_beat = time.monotonic()
         self._store_options = StoreOptions(config.store_cache_mb)
@@ -144,7 +145,7 @@ class App(faust.App):
     def batch_agent(
         self, source: str, *, name: str, logic: LogicFactory
     ) -> Callable[[Callable[[Chunks], Awaitable[None]]], None]:
-        """Register an agent on the source topic `source`; its rows go to the changelog `ironstream.<name>.changelog`."""
+        """Register an agent on the topic `source`; its rows go to the changelog `ironstream.<name>.changelog`."""
         topic_name = self.config.topic_prefix + source
         changelog = f"{self.config.topic_prefix}ironstream.{name}.changelog"
         self._specs[topic_name] = _AgentSpec(name, source, changelog, logic)
@@ -188,7 +189,7 @@ class App(faust.App):
         else:
             log.critical("worker stops", error=repr(err), exc_info=err)
         loop = asyncio.get_running_loop()
-        loop.create_task(self.crash(err))
+        self._crashing = loop.create_task(self.crash(err))
         # A stuck shutdown must not keep partitions from their next owner.
         loop.call_later(_EXIT_GRACE_S, os._exit, 1)
 
@@ -368,6 +369,3 @@ def _start(tp: TP, committed: int | None, oldest: int) -> int:
         )
         return oldest
     return committed
-
-
-

@@ -39,7 +39,7 @@ class TopologyChange(msgspec.Struct, frozen=True, tag_field="kind", tag="topolog
 
 Control = Tick | TopologyChange
 TICK: Final = msgspec.json.encode(Tick())
-_decoder: Final = msgspec.json.Decoder(Control)
+_decoder: Final[msgspec.json.Decoder[Control]] = msgspec.json.Decoder(Control)
 
 
 def is_control(record: Record) -> bool:

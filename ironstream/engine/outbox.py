@@ -92,9 +92,7 @@ class Lane:
                 if len(self._batches) == 1:
                     self._open()
                 size = builder.size()
-                acknowledged = await self._outbox.producer.send_batch(
-                    builder, self._topic, partition=self._partition
-                )
+                acknowledged = await self._outbox.producer.send_batch(builder, self._topic, partition=self._partition)
                 metadata = await acknowledged
                 self._batches.popleft()
                 self.last_offset = metadata.offset + batch.count - 1

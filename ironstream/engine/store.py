@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch
@@ -96,7 +96,8 @@ class PartitionStore:
         overlay = {k: v for k, v in (self._in_commit | self._changes).items() if k.startswith(prefix)}
         pending = iter(sorted(overlay))
         ahead = next(pending, None)
-        for key, value in self._db.items(from_key=prefix):
+        stored = cast("Iterable[tuple[bytes, bytes]]", self._db.items(from_key=prefix))
+        for key, value in stored:
             if not key.startswith(prefix):
                 break
             while ahead is not None and ahead < key:

@@ -27,7 +27,7 @@ _MAX_RECORDS_UNDER_WAY = 60_000
 """Records dispatched to agents and not yet taken, over all partitions; more wait in the fetcher and on the broker."""
 
 
-class ChunkSchema(Schema):
+class ChunkSchema(Schema[Any, Any]):
     """Passes chunks through: the agent decodes, because only it knows where a record that cannot be decoded goes."""
 
     def loads_key(self, app: Any, message: Any, **_: Any) -> Any:
@@ -72,7 +72,7 @@ class Consumer(driver.Consumer):
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
-    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # type: ignore[override]  # Faust declares a coroutine and writes a generator
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Fetch, and yield one message per partition."""
         app = cast("App", self.app)
         while app.records_under_way > _MAX_RECORDS_UNDER_WAY and self.flow_active:
@@ -104,9 +104,9 @@ class Consumer(driver.Consumer):
             last.offset,
             last.timestamp / 1000.0,
             last.timestamp_type,
-            (),
+            [],
             None,
-            Chunk(topic, tp.partition, records),
+            cast(Any, Chunk(topic, tp.partition, records)),
             None,
             None,
             None,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ironstream.domain.rules import ConditionRule, TimeRules
+from ironstream.contract import SeriesId
+from ironstream.domain.rules import ConditionRule, SeriesRules, TimeRules, WindowSize
 
 
 @dataclass
@@ -21,3 +22,13 @@ class HandMadeTopology:
 
     def event_rules(self, tenant: str, site: str, asset: str) -> tuple[ConditionRule, ...]:
         return self.rules
+
+    @property
+    def windows(self) -> tuple[WindowSize, ...]:
+        return ()
+
+    def series(self, tenant: str, site: str, asset: str, parameter: str) -> SeriesRules:
+        return SeriesRules(conditions=self.rules)
+
+    def declared_series(self) -> list[SeriesId]:
+        return []

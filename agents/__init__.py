@@ -1,0 +1,1 @@
+"""Faust agents: thin; each reads a table, calls the domain, writes the table, emits."""

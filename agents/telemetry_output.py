@@ -1,0 +1,294 @@
+"""What the telemetry agent emits: clean readings, dead letters, aggregates, events, conditions; each with its id.
+
+An id is a pure function of the input: a repeat after a crash carries the same one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from math import isfinite
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from agents.telemetry_input import Input, Refusal
+from ironstream.codec import encode_reading, encode_with
+from ironstream.contract import (
+    ID_HEADER,
+    SCHEMA_VERSION,
+    Condition,
+    Event,
+    Evidence,
+    Quality,
+    Timestamps,
+    Topic,
+    asset_key,
+)
+from ironstream.dlq import dlq_headers
+from ironstream.domain.batch import Fate, Finding, Reason
+from ironstream.domain.conditions import Change
+from ironstream.domain.series import NEVER, SeriesTable
+from ironstream.domain.times import MAX_US, to_iso
+from ironstream.domain.windows.results import Results
+from ironstream.engine.api import Headers, Outputs, Record
+
+Row = tuple[int, bytes | None, bytes | None, Headers]
+_encode: Final = msgspec.json.Encoder().encode
+_NAMES: Final = {int(quality): quality.name for quality in Quality}
+
+
+class _QualitySummary(msgspec.Struct, gc=False):
+    good_samples: int
+    suspect_samples: int
+    uncertain_samples: int
+    bad_samples: int
+    pct_good: float
+
+
+class _Values(msgspec.Struct, gc=False):
+    avg: float
+    min: float
+    max: float
+    stddev: float
+    count: int
+    p50: float
+    p95: float
+    p99: float
+    first: float
+    last: float
+    time_weighted_avg: float
+
+
+class _Aggregate(msgspec.Struct, gc=False):
+    schema_version: int
+    tenant_id: str
+    site_id: str
+    asset_id: str
+    parameter: str
+    unit: str | None
+    window_start: str
+    window_end: str
+    size_s: int
+    revision: int
+    final: bool
+    aggregates: _Values
+    percentile_method: str
+    quality_summary: _QualitySummary
+    topology_version: int
+
+
+@lru_cache(maxsize=4096)
+def reason_names(reasons: int) -> list[str]:
+    """The words of a set of reasons."""
+    return [str(reason.name).lower() for reason in Reason if reasons & reason]
+
+
+@lru_cache(maxsize=65_536)
+def iso(us: int) -> str:
+    """A time on the wire. Batches repeat the same few times (appends, window bounds)."""
+    return to_iso(min(max(us, 0), MAX_US))
+
+
+class TelemetryOutput:
+    """Encodes and sends for one partition."""
+
+    def __init__(self, table: SeriesTable, topic: str, partition: int) -> None:
+        self._table = table
+        self._topic = topic
+        self._partition = partition
+        self._id_prefix = f"{topic}/{partition}/".encode()
+        self.keys: list[bytes] = []
+        self.topology_version = 0
+
+    def register(self, row: int) -> None:
+        """A new series."""
+        if row == len(self.keys):
+            self.keys.append(asset_key(*self._table.identities[row][:3]))
+
+    def readings(self, records: Sequence[Record], given: Input, out: Outputs) -> None:
+        """Clean readings, and dead letters for the rejected ones, in log order."""
+        batch = given.batch
+        if batch is None:
+            return
+        log_order = np.argsort(batch.row, kind="stable")
+        clean = log_order[batch.fate[log_order] == Fate.CLEAN]
+        if len(clean):
+            out.send_many(Topic.TELEMETRY_CLEAN, self._clean(given, clean))
+        rejected = log_order[batch.fate[log_order] == Fate.REJECTED]
+        if len(rejected):
+            places = given.source[batch.row[rejected]].tolist()
+            for at, place in zip(rejected.tolist(), places, strict=True):
+                names = reason_names(int(batch.reasons[at]))
+                detail = f"{'/'.join(self._table.identities[batch.series[at]])}: value {batch.value[at]:.6g}"
+                self._dead_letter(records[place], names[-1] if names else "device_quality", detail, out)
+
+    def _clean(self, given: Input, at: Any) -> Iterator[Row]:
+        batch, readings, table, keys = given.batch, given.readings, self._table, self.keys
+        assert batch is not None
+        rules, identities, extras, parts = (
+            table.series_rules,
+            table.identities,
+            given.decoded.extras,
+            given.decoded.parts,
+        )
+        version, prefix = self.topology_version, self._id_prefix
+        skew = np.where(
+            (batch.gateway[at] != NEVER) & (batch.device[at] != NEVER),
+            (batch.gateway[at] - batch.device[at]) // 1000,
+            0,
+        )
+        columns = (
+            batch.row[at], batch.series[at], batch.offset[at], batch.append[at],
+            batch.code[at], batch.reasons[at], batch.value[at], skew,
+        )  # fmt: skip
+        for row, series, offset, append, code, reasons, value, skew_ms in zip(
+            *(column.tolist() for column in columns), strict=True
+        ):
+            reading = readings[row]
+            rule = rules[series]
+            reading.schema_version = SCHEMA_VERSION
+            reading.quality = _NAMES[code]
+            if reasons:
+                reading.quality_reasons = reason_names(reasons)
+            elif reading.quality_reasons is not None:
+                reading.quality_reasons = None
+            reading.clock_skew_ms = skew_ms
+            reading.timestamps.kafka_time = iso(append)
+            reading.topology_version = version
+            if type(reading.value) is bool:
+                reading.value = int(reading.value)
+            if rule.unit is not None and rule.unit != reading.unit:
+                if reading.unit is not None and not reasons & Reason.UNIT_MISMATCH and reading.value is not None:
+                    reading.value = value
+                if reading.unit is None or not reasons & Reason.UNIT_MISMATCH:
+                    reading.unit = rule.unit
+            if reading.tenant_id is None or reading.site_id is None:
+                reading.tenant_id, reading.site_id = identities[series][:2]
+            if rule.registered:
+                reading.site_name, reading.machine_type = rule.site_name, rule.machine_type
+                reading.canonical_name = rule.canonical_name
+            name = prefix + str(offset).encode()
+            if row in parts:
+                name += b"/" + parts[row].encode()
+            encoded = encode_with(reading, extras[row]) if row in extras else encode_reading(reading)
+            yield append // 1000, keys[series], encoded, [(ID_HEADER, name)]
+
+    def refusals(self, records: Sequence[Record], refusals: list[Refusal], out: Outputs) -> None:
+        """Dead letters of records that did not become readings, one per record."""
+        told: set[int] = set()
+        for refusal in sorted(refusals, key=lambda refusal: refusal.place):
+            if refusal.place not in told:
+                told.add(refusal.place)
+                self._dead_letter(records[refusal.place], refusal.reason, refusal.detail, out)
+
+    def _dead_letter(self, record: Record, reason: str, detail: str, out: Outputs) -> None:
+        headers = dlq_headers(record, self._topic, self._partition, reason, detail)
+        out.send(Topic.DLQ_TELEMETRY, record.key, record.value, record.timestamp, headers)
+
+    def statuses(self, records: Sequence[Record], statuses: list[tuple[int, bytes]], out: Outputs) -> None:
+        """Machine status of flat payloads goes on to the events agent, which tells its changes."""
+        for place, value in statuses:
+            record = records[place]
+            name = self._id_prefix + f"{record.offset}/status".encode()
+            out.send(Topic.EVENTS_RAW, record.key, value, record.timestamp, [(ID_HEADER, name)])
+
+    def aggregates(self, done: Results, now_ms: int, out: Outputs) -> None:
+        """Aggregates of closed windows."""
+        out.send_many(Topic.aggregates(done.size_us // 1_000_000), self._aggregates(done, now_ms))
+
+    def _aggregates(self, done: Results, now_ms: int) -> Iterator[Row]:
+        table, size_s, c = self._table, done.size_us // 1_000_000, done.columns
+        for at, series in enumerate(done.series):
+            tenant, site, asset, parameter = table.identities[series]
+            start, revision = iso(done.start[at]), c["revision"][at]
+            value = _encode(
+                _Aggregate(
+                    SCHEMA_VERSION, tenant, site, asset, parameter, table.units[series], start, iso(done.end[at]),
+                    size_s, revision, done.final[at],
+                    _Values(
+                        c["avg"][at], c["min"][at], c["max"][at], c["stddev"][at], c["count"][at], c["p50"][at],
+                        c["p95"][at], c["p99"][at], c["first"][at], c["last"][at], c["time_weighted_avg"][at],
+                    ),
+                    "exact" if done.exact[at] else "sketch",
+                    _QualitySummary(
+                        c["good"][at], c["suspect"][at], c["uncertain"][at], c["bad"][at], c["pct_good"][at]
+                    ),
+                    self.topology_version,
+                )
+            )  # fmt: skip
+            name = f"{tenant}/{site}/{asset}/{parameter}/{size_s}/{done.start[at]}/{revision}"
+            yield now_ms, self.keys[series], value, [(ID_HEADER, name.encode())]
+
+    def findings(self, findings: list[Finding], out: Outputs) -> None:
+        """Events that the stages found."""
+        for finding in findings:
+            tenant, site, asset, parameter = self._table.identities[finding.series]
+            event = Event(
+                asset_id=asset,
+                type=finding.type,
+                tenant_id=tenant,
+                site_id=site,
+                parameter=None if finding.of_asset else parameter,
+                timestamps=Timestamps(device_time=iso(finding.time), kafka_time=iso(finding.append)),
+                details=finding.details,
+            )
+            series = f"{tenant}/{site}/{asset}" if finding.of_asset else f"{tenant}/{site}/{asset}/{parameter}"
+            name = f"{finding.type}/{series}/{finding.time}".encode()
+            out.send(
+                Topic.EVENTS_CLEAN,
+                self.keys[finding.series],
+                _encode(event),
+                finding.append // 1000,
+                [(ID_HEADER, name)],
+            )
+
+    def changes(
+        self, changes: list[Change], offset_of: dict[int, int], tick_offset: int, now_ms: int, out: Outputs
+    ) -> None:
+        """Conditions raised and cleared; `offset_of` leads from the batch's rows to offsets."""
+        for change in changes:
+            rule, (tenant, site, asset, parameter) = change.rule, self._table.identities[change.series]
+            unit = self._table.units[change.series]
+            threshold = _threshold(change)
+            text = {
+                "tenant": tenant, "site": site, "asset": asset, "parameter": parameter, "type": rule.type,
+                "value": f"{change.value:.6g}", "threshold": "" if threshold is None else f"{threshold:.6g}",
+                "unit": unit or "",
+            }  # fmt: skip
+            condition = Condition(
+                tenant_id=tenant,
+                site_id=site,
+                asset_id=asset,
+                rule_id=rule.rule_id,
+                number=change.number,
+                type=rule.type,
+                severity=rule.severity,
+                state="ACTIVE" if change.active else "CLEARED",
+                time=iso(change.time),
+                message=rule.message.format_map(text),
+                evidence=Evidence(
+                    self._topic,
+                    self._partition,
+                    offset_of.get(change.row, tick_offset),
+                    rule.rule_id,
+                    self.topology_version,
+                ),
+                parameter=parameter,
+                value=change.value if isfinite(change.value) else None,
+                threshold=threshold,
+                unit=unit,
+                latched=rule.latched,
+            )
+            name = f"condition/{tenant}/{site}/{asset}/{parameter}/{rule.rule_id}/{change.number}".encode()
+            out.send(Topic.ALARMS_RAW, self.keys[change.series], _encode(condition), now_ms, [(ID_HEADER, name)])
+
+
+def _threshold(change: Change) -> float | None:
+    """The bound that the value is beyond, or the nearer one."""
+    rule = change.rule
+    bounds = [bound for bound in (rule.low, rule.high) if isfinite(bound)]
+    if not bounds or not isfinite(change.value):
+        return bounds[0] if len(bounds) == 1 else None
+    return min(bounds, key=lambda bound: abs(bound - change.value))

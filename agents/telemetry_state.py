@@ -1,0 +1,182 @@
+"""The state of one partition of the telemetry agent: loaded from its rows, and written back row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ironstream.domain.conditions import Conditions
+from ironstream.domain.duplicates import Duplicates
+from ironstream.domain.rules import SeriesRules, WindowSize
+from ironstream.domain.series import SeriesTable
+from ironstream.domain.windows.level import Closed
+from ironstream.domain.windows.slots import Windows
+from ironstream.domain.windows.stage import WindowStage
+from ironstream.domain.windows.stats import FREE
+from ironstream.engine.api import Store
+from tables import windows as window_rows
+from tables.series import ASSETS, CONDITIONS, SERIES, identity_of, series_name
+
+_EXPIRE_EVERY = 64
+"""Closed windows of a series are expired when this many are due."""
+_MOST_LOOKUPS = 4096
+"""A longer silence is expired by scanning what there is instead."""
+
+
+class TelemetryState:
+    """Series, windows and conditions of a partition. Implements `windows.late.Archive`."""
+
+    def __init__(self, store: Store, sizes: Sequence[WindowSize]) -> None:
+        self.table = SeriesTable()
+        self.seen = Duplicates()
+        self.conditions = Conditions()
+        self.windows = WindowStage(sizes, self)
+        self.names: list[bytes] = []
+        """Name of each series in keys."""
+        self._store = store
+        self._reopened_rows: set[bytes] = set()
+        self._expired: list[dict[int, int]] = [{} for _ in sizes]
+
+    # -- rules ----------------------------------------------------------------------------------------------------
+
+    def register(self, row: int, rules: SeriesRules) -> None:
+        """Apply the rules of a series that is new, or whose rules are."""
+        if row == len(self.names):
+            self.names.append(series_name(self.table.identities[row]))
+        self.windows.register(row, rules.windows)
+        self.conditions.register(row, rules.conditions)
+
+    # -- load -----------------------------------------------------------------------------------------------------
+
+    def load(self, rules_of: Any) -> None:
+        """Take in all rows of the store; `rules_of(tenant, site, asset, parameter)` gives the rules of each series."""
+        for key, row in self._store.scan(SERIES.prefix):
+            identity = identity_of(key[len(SERIES.prefix) :])
+            element, rest = SERIES.unpack(row)
+            series = self.table.add(identity, rules_of(*identity))
+            self.table.state[series] = element
+            if rest:
+                self.seen.restore(series, rest)
+                if self.table.units[series] is None:
+                    self.table.units[series] = rest.get("unit")
+            self.register(series, self.table.series_rules[series])
+        for key, row in self._store.scan(ASSETS.prefix):
+            element, _ = ASSETS.unpack(row)
+            tenant, site, asset = key[len(ASSETS.prefix) :].decode().split("/")
+            self.table.assets[self.table.add_asset((tenant, site, asset))] = element
+        for key, row in self._store.scan(CONDITIONS.prefix):
+            self._load_condition(key[len(CONDITIONS.prefix) :].decode(), row)
+        self._load_windows()
+
+    def _load_condition(self, name: str, row: bytes) -> None:
+        tenant, site, asset, parameter, rule = name.split("/", 4)
+        series = self.table.find((tenant, site, asset, parameter))
+        at = None if series is None else self.conditions.by_name.get((rule, series))
+        if at is not None:
+            self.conditions.state[at], _ = CONDITIONS.unpack(row)
+            self.conditions.state[at]["series"] = series
+
+    def _load_windows(self) -> None:
+        by_size = {level.size.size_us: at for at, level in enumerate(self.windows.levels)}
+        for key, row in self._store.scan(window_rows.OPEN):
+            size, name = window_rows.parse_open_key(key)
+            series = self.table.find(identity_of(name))
+            if series is None or size not in by_size:
+                continue
+            level = self.windows.levels[by_size[size]]
+            level.closed_by_silence[series], windows = window_rows.unpack_open(row)
+            for window in windows:
+                level.put_back(series, window)
+        for key, row in self._store.scan(window_rows.REOPENED):
+            size, name, number = window_rows.parse_window_key(window_rows.REOPENED, key)
+            series = self.table.find(identity_of(name))
+            if series is not None and size in by_size:
+                self.windows.reopened.windows[by_size[size], series, number] = window_rows.unpack_window(row)
+                self._reopened_rows.add(key)
+
+    # -- closed windows -------------------------------------------------------------------------------------------
+
+    def find(self, level: int, series: int, number: int) -> Windows | None:
+        """A closed window that can still be restated."""
+        size = self.windows.sizes[level].size_us
+        row = self._store.get(window_rows.window_key(window_rows.CLOSED, size, self.names[series], number))
+        return None if row is None else window_rows.unpack_window(row)
+
+    def keep(self, closed: Closed) -> None:
+        """Keep closed windows for as long as they can be restated, and let go of those that no longer can."""
+        put, names, size = self._store.put, self.names, closed.size_us
+        numbers = closed.windows.head["index"].tolist()
+        for at, (series, number) in enumerate(zip(closed.series.tolist(), numbers, strict=True)):
+            key = window_rows.window_key(window_rows.CLOSED, size, names[series], number)
+            put(key, window_rows.pack_window(closed.windows, at))
+        self._expire(closed)
+
+    def _expire(self, closed: Closed) -> None:
+        at = next(i for i, size in enumerate(self.windows.sizes) if size.size_us == closed.size_us)
+        size = self.windows.sizes[at]
+        expired = self._expired[at]
+        watermark = self.table.state["watermark"]
+        for series in np.unique(closed.series).tolist():
+            cutoff = (int(watermark[series]) - size.late_retention_us) // size.size_us - 1
+            # What an earlier run of the worker left is less than one turn behind.
+            before = expired.setdefault(series, cutoff - _EXPIRE_EVERY)
+            if cutoff - before >= _EXPIRE_EVERY:
+                expired[series] = cutoff
+                self._expire_series(size.size_us, series, before, cutoff)
+
+    def _expire_series(self, size_us: int, series: int, first: int, cutoff: int) -> None:
+        name = self.names[series]
+        if cutoff - first <= _MOST_LOOKUPS:
+            keys = [
+                window_rows.window_key(window_rows.CLOSED, size_us, name, number) for number in range(first, cutoff)
+            ]
+            gone = [key for key in keys if self._store.get(key) is not None]
+        else:
+            prefix = window_rows.window_prefix(window_rows.CLOSED, size_us, name)
+            kept = (key for key, _ in self._store.scan(prefix))
+            gone = [key for key in kept if window_rows.parse_window_key(window_rows.CLOSED, key)[2] < cutoff]
+        for key in gone:
+            self._store.delete(key)
+
+    # -- flush ----------------------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Put every row that changed since the last flush into the store."""
+        put, table = self._store.put, self.table
+        for series in np.flatnonzero(table.dirty[: len(table)]).tolist():
+            rest = self.seen.rest(series)
+            if table.series_rules[series].unit is None and table.units[series] is not None:
+                rest["unit"] = table.units[series]
+            put(SERIES.prefix + self.names[series], SERIES.pack(table.state, series, rest))
+        table.dirty[:] = False
+        for asset in table.dirty_assets:
+            put(ASSETS.prefix + "/".join(table.asset_names[asset]).encode(), ASSETS.pack(table.assets, asset))
+        table.dirty_assets.clear()
+        for at in self.conditions.dirty:
+            name = self.names[int(self.conditions.state["series"][at])] + b"/" + self.conditions.rule_id(at).encode()
+            put(CONDITIONS.prefix + name, CONDITIONS.pack(self.conditions.state, at))
+        self.conditions.dirty.clear()
+        self._flush_windows()
+
+    def _flush_windows(self) -> None:
+        put = self._store.put
+        for level in self.windows.levels:
+            changed = np.flatnonzero(level.dirty)
+            level.dirty[:] = False
+            for series in changed.tolist():
+                slots = level.slots_of(np.array([series]))
+                windows = level.slots.all.take(slots[level.slots.head["index"][slots] != FREE])
+                key = window_rows.open_key(level.size.size_us, self.names[series])
+                put(key, window_rows.pack_open(int(level.closed_by_silence[series]), windows))
+        rows = {}
+        for (at, series, number), window in self.windows.reopened.windows.items():
+            size = self.windows.sizes[at].size_us
+            key = window_rows.window_key(window_rows.REOPENED, size, self.names[series], number)
+            rows[key] = window_rows.pack_window(window, 0)
+        for key in self._reopened_rows - rows.keys():
+            self._store.delete(key)
+        for key, row in rows.items():
+            put(key, row)
+        self._reopened_rows = set(rows)

@@ -1,0 +1,89 @@
+"""A worker: the three agents in one process, from settings and topology.yaml."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import time
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from agents import alarms, events, telemetry
+from ironstream.engine.app import App, EngineConfig
+from ironstream.errors import BrokerError, ConfigurationError
+from ironstream.settings import Settings
+from ironstream.topics import ensure_topics, topic_specs
+from ironstream.topology import compile_topology, load_topology
+from ironstream.topology.versions import number_of
+
+log = structlog.get_logger(__name__)
+_MOST_WORKERS: Final = 64
+
+
+def build_app(settings: Settings) -> App:
+    """The worker's app, ready to run. Creates the topics that are missing and registers the topology.
+
+    Raises ConfigurationError for a topology with faults, BrokerError when Kafka cannot be reached.
+    """
+    topology = load_topology(settings.topology)
+    text = settings.topology.read_bytes()
+    sizes = [window.size_us // 1_000_000 for window in compile_topology(topology).windows]
+    version = asyncio.run(_prepare(settings, sizes, text))
+    compiled = compile_topology(topology, version)
+    app = App(
+        EngineConfig(
+            application_id=settings.application_id,
+            client_settings=settings.kafka_client_kwargs(),
+            state_dir=state_dir(settings),
+            topic_prefix=settings.topic_prefix,
+            commit_interval_s=settings.commit_interval_s,
+            session_timeout_s=settings.session_timeout_s,
+            compression=None if settings.compression == "none" else settings.compression,
+            topology_version=version,
+            topology_text=text,
+        )
+    )
+    telemetry.register(app, compiled, settings.partitions)
+    events.register(app, compiled)
+    alarms.register(app, compiled)
+    return app
+
+
+async def _prepare(settings: Settings, sizes_s: list[int], text: bytes) -> int:
+    differences = await ensure_topics(
+        settings.kafka_client_kwargs(), topic_specs(settings, sizes_s), settings.replication
+    )
+    for difference in differences:
+        if difference.setting == "partitions":
+            raise BrokerError(
+                f"Topic {difference}",
+                "Set IRONSTREAM_PARTITIONS to the number the topics have, or use a new topic prefix.",
+            )
+        log.warning("topic has another setting", difference=str(difference))
+    return await number_of(text, settings, time.time_ns() // 1000)
+
+
+def state_dir(settings: Settings) -> Path:
+    """A folder for the local state that no other living worker of this machine uses; the lock goes with the process."""
+    base = settings.data_dir / "state" / (settings.topic_prefix + settings.application_id)
+    for number in range(_MOST_WORKERS):
+        folder = base / str(number)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as err:
+            raise ConfigurationError(
+                f"Cannot write to {folder}: {err.strerror}", "Set IRONSTREAM_DATA_DIR to a folder that can be written."
+            ) from err
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            continue
+        return folder
+    raise ConfigurationError(
+        f"{_MOST_WORKERS} workers use {base} already.", "Give this one another IRONSTREAM_DATA_DIR."
+    )

@@ -1,0 +1,1 @@
+"""Tables: name, row layout, retention; no logic."""

@@ -1,0 +1,122 @@
+"""Tables of windows: open ones (a row per series and size), reopened and closed ones (a row each).
+
+Closed windows are kept for `late_retention` of their size behind the watermark of their series.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any, Final
+
+import numpy as np
+
+from ironstream.domain.windows import sketch
+from ironstream.domain.windows.slots import Windows
+from ironstream.domain.windows.stats import WINDOW
+from ironstream.errors import EngineError
+
+OPEN: Final = b"o/"
+"""Key: size in s (8 bytes, big-endian), series. Value: version, closed_by_silence (int64), windows with lengths."""
+CLOSED: Final = b"w/"
+"""Key: size in s, series, zero byte, number (8 bytes). Value: version, window."""
+REOPENED: Final = b"r/"
+"""As CLOSED: windows that late readings have changed and that the next tick will emit."""
+_VERSION: Final = b"\x01"
+_SIZE: Final = struct.Struct(">Q")
+_OFFSET: Final = 1 << 63
+"""Makes the order of keys that of numbers below zero too."""
+_COUNT: Final = struct.Struct("<I")
+_HEAD: Final = WINDOW.itemsize
+
+
+def open_key(size_us: int, series: bytes) -> bytes:
+    """Key of the open windows of a series."""
+    return OPEN + _SIZE.pack(size_us // 1_000_000) + series
+
+
+def parse_open_key(key: bytes) -> tuple[int, bytes]:
+    """Size (µs) and series."""
+    at = len(OPEN)
+    return _SIZE.unpack_from(key, at)[0] * 1_000_000, key[at + _SIZE.size :]
+
+
+def window_prefix(table: bytes, size_us: int, series: bytes) -> bytes:
+    """What the keys of all closed or reopened windows of a series begin with."""
+    return table + _SIZE.pack(size_us // 1_000_000) + series + b"\x00"
+
+
+def window_key(table: bytes, size_us: int, series: bytes, number: int) -> bytes:
+    """Key of one closed or reopened window."""
+    return window_prefix(table, size_us, series) + _SIZE.pack(number + _OFFSET)
+
+
+def parse_window_key(table: bytes, key: bytes) -> tuple[int, bytes, int]:
+    """Size (µs), series and number."""
+    at = len(table)
+    size = _SIZE.unpack_from(key, at)[0] * 1_000_000
+    return size, key[at + _SIZE.size : -_SIZE.size - 1], _SIZE.unpack_from(key, len(key) - _SIZE.size)[0] - _OFFSET
+
+
+def pack_window(windows: Windows, at: int) -> bytes:
+    """Value of a closed or reopened window."""
+    return _VERSION + _pack(windows, at)
+
+
+def unpack_window(row: bytes) -> Windows:
+    """The window that `pack_window` wrote, as one of one. Raises EngineError for a row of another layout."""
+    _check(row)
+    return _unpack(memoryview(row)[1:])
+
+
+def pack_open(closed_by_silence: int, windows: Windows) -> bytes:
+    """Value of the open windows of a series."""
+    parts = [_VERSION, struct.pack("<q", closed_by_silence)]
+    for at in range(len(windows)):
+        packed = _pack(windows, at)
+        parts += [_COUNT.pack(len(packed)), packed]
+    return b"".join(parts)
+
+
+def unpack_open(row: bytes) -> tuple[int, list[Windows]]:
+    """closed_by_silence and the windows that `pack_open` wrote. Raises EngineError for a row of another layout."""
+    _check(row)
+    windows, at = [], 9
+    while at < len(row):
+        (length,) = _COUNT.unpack_from(row, at)
+        at += _COUNT.size
+        windows.append(_unpack(memoryview(row)[at : at + length]))
+        at += length
+    return struct.unpack_from("<q", row, 1)[0], windows
+
+
+def _pack(windows: Windows, at: int) -> bytes:
+    head: Any = windows.head[at]
+    count = int(head["buffered"])
+    parts = [head.tobytes(), windows.values[at, :count].tobytes()]
+    if head["timed"]:
+        parts.append(windows.times[at, :count].tobytes())
+    if at in windows.sketches:
+        parts.append(sketch.pack(windows.sketches[at]))
+    return b"".join(parts)
+
+
+def _unpack(raw: memoryview) -> Windows:
+    head = np.frombuffer(raw, WINDOW, 1).copy()
+    count, timed = int(head["buffered"][0]), bool(head["timed"][0])
+    at = _HEAD
+    values = np.frombuffer(raw, np.float64, count, at).copy()[None, :]
+    at += 8 * count
+    times = np.zeros((1, 0), np.int64)
+    if timed:
+        times = np.frombuffer(raw, np.int64, count, at).copy()[None, :]
+        at += 8 * count
+    sketches = {0: sketch.unpack(bytes(raw[at:]))} if at < len(raw) else {}
+    return Windows(head, values, times, sketches)
+
+
+def _check(row: bytes) -> None:
+    if row[:1] != _VERSION:
+        raise EngineError(
+            f"table windows: a row has layout {row[:1].hex() or 'none'}, this release reads {_VERSION.hex()}",
+            "run the release that wrote it, or delete the changelog topic and let the worker start from raw",
+        )
