@@ -157,7 +157,7 @@ class App(faust.App):
                 except Exception as err:  # whatever it is, going on would risk the data: fail-stop
                     self.fail(err)
 
-            run.__name__ = name
+            run.__name__ = run.__qualname__ = name
             self.agent(self.topic(topic_name, schema=ChunkSchema()), name=name, concurrency=1)(run)
 
         return register
@@ -237,7 +237,7 @@ class App(faust.App):
         owned = dict(self._partitions)
         try:
             positions = await asyncio.gather(*(partition.commit() for partition in owned.values()))
-        except IronstreamError as err:
+        except Exception as err:  # whatever it is, the commit is not whole: fail-stop
             self.fail(err)
             return {}
         return dict(zip(owned, positions, strict=True))

@@ -34,6 +34,8 @@ class _Batch:
 
     def append(self, row: OutputRow) -> bool:
         timestamp_ms, key, value, headers = row
+        if type(headers) is not list:  # the C builder takes no other sequence
+            headers = list(headers)
         if self._append(self.count, timestamp_ms, key, value, headers) is None:
             return False
         self.count += 1

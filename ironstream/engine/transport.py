@@ -18,7 +18,6 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from ironstream.engine.api import Chunk
-from ironstream.errors import FencedError
 
 if TYPE_CHECKING:
     from ironstream.engine.app import App
@@ -131,11 +130,7 @@ class Consumer(driver.Consumer):
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Commit every partition at hand (outputs, changelog, local copy), then the group's offsets."""
         app = cast("App", self.app)
-        try:
-            positions = await app.commit_partitions()
-        except FencedError as err:
-            app.fail(err)
-            return False
+        positions = await app.commit_partitions()
         offsets = {tp: offset for tp, offset in positions.items() if self._committed_offset[tp] != offset}
         offsets = {tp: offset for tp, offset in offsets.items() if tp in ensure_TPset(self.assignment())}
         if not offsets:
