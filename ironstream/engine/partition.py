@@ -18,6 +18,7 @@ from typing import Final
 
 from ironstream.engine.api import Chunk, Headers, PartitionLogic
 from ironstream.engine.changelog import Marker, marker_record, row_record
+from ironstream.engine.crashpoints import crash_point
 from ironstream.engine.outbox import Outbox, OutputRow
 from ironstream.engine.store import LocalCommit, PartitionStore
 from ironstream.errors import FencedError
@@ -126,11 +127,14 @@ class Partition:
                 return position
             if outputs:
                 await asyncio.gather(*outputs)
+            crash_point("after_outputs")
             marker = Marker(self._commit_number + 1, position, self._topology_version, int(time.time() * 1000))
             await self._append(changes, marker)
+            crash_point("after_changelog")
             self._commit_number = marker.number
             commit = LocalCommit(self._claim, self._changelog_offset, position, marker.number, marker.time_ms)
             await asyncio.to_thread(self._store.write, changes.items(), commit)
+            crash_point("after_rocksdb")
             self.committed_position = self._marked_position = position
             self.commit_seconds += time.perf_counter() - started
             return position

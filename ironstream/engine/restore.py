@@ -18,6 +18,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from ironstream.engine.changelog import CLAIM_ID_LENGTH, Replay, claim_key
+from ironstream.engine.crashpoints import crash_point
 from ironstream.engine.store import LocalCommit, PartitionStore, StoreOptions
 
 log = structlog.get_logger(__name__)
@@ -141,6 +142,7 @@ async def _read_changelogs(opened: Mapping[TopicPartition, _Progress], client_se
             fetched = await consumer.getmany(timeout_ms=100)
             for tp, records in fetched.items():
                 _feed(opened[tp], records)
+                crash_point("in_restore")
             for tp in [tp for tp in waiting if opened[tp].position > opened[tp].claim_offset]:
                 waiting.discard(tp)
                 consumer.pause(tp)
