@@ -1,7 +1,7 @@
 """Named points at which a worker can be made to die, for fault tests.
 
-`IRONSTREAM_CRASH_AT=after_changelog:3` kills the process (SIGKILL, as a power cut would) when it comes to that point for
-the third time; without a number, the first time. Nothing happens where the variable is not set.
+`IRONSTREAM_CRASH_AT=after_changelog:3` kills the process (SIGKILL, as a power cut would) when it comes to that point
+for the third time; without a number, the first time. Nothing happens where the variable is not set.
 """
 
 from __future__ import annotations

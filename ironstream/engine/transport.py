@@ -18,6 +18,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 
 from ironstream.engine.api import Chunk
+from ironstream.engine.crashpoints import crash_point
 
 if TYPE_CHECKING:
     from ironstream.engine.app import App
@@ -135,6 +136,7 @@ class Consumer(driver.Consumer):
         offsets = {tp: offset for tp, offset in offsets.items() if tp in ensure_TPset(self.assignment())}
         if not offsets:
             return False
+        crash_point("before_offsets")
         committed = await self._commit(offsets)
         if committed:
             self._committed_offset.update(offsets)
@@ -143,6 +145,7 @@ class Consumer(driver.Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Commit first (Faust does so while it waits for its streams), then let go of the state."""
         await super().on_partitions_revoked(revoked)
+        crash_point("in_revoke")
         await cast("App", self.app).release(revoked)
 
     async def perform_seek(self) -> None:
