@@ -50,6 +50,21 @@ class Input:
     refusals: list[Refusal]
 
 
+_NO_CONVERSION: Final = 1
+_UNUSUAL: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class StreamColumns:
+    """Per stream: row of its series, run of the adapter, scale and offset of its unit, flags."""
+
+    series: NDArray[np.int64]
+    boot: NDArray[np.uint64]
+    scale: NDArray[np.float64]
+    offset: NDArray[np.float64]
+    flags: NDArray[np.uint8]
+
+
 class Names:
     """Turns what readings say of themselves into rows of the series table, each combination once.
 
@@ -76,23 +91,18 @@ class Names:
         self._boot: list[int] = []
         self._scale: list[float] = []
         self._offset: list[float] = []
-        self._mismatch: list[bool] = []
-        self._columns: (
-            tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]
-            | None
-        ) = None
+        self._flags: list[int] = []
+        self._columns: StreamColumns | None = None
 
-    def columns(
-        self,
-    ) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-        """Per stream: row of its series, run of the adapter, scale and offset of its unit, no conversion."""
-        if self._columns is None or len(self._columns[0]) != len(self._series):
-            self._columns = (
+    def columns(self) -> StreamColumns:
+        """What is known of the streams so far."""
+        if self._columns is None or len(self._columns.series) != len(self._series):
+            self._columns = StreamColumns(
                 np.array(self._series, np.int64),
                 np.array(self._boot, np.uint64),
                 np.array(self._scale),
                 np.array(self._offset),
-                np.array(self._mismatch, np.bool_),
+                np.array(self._flags, np.uint8),
             )
         return self._columns
 
@@ -114,17 +124,19 @@ class Names:
         target = self._table.series_rules[row].unit
         if target is None and unit is not None:
             self._table.units[row] = unit
-        scale, offset, mismatch = 1.0, 0.0, False
-        if target is not None and unit is not None and unit != target:
+        scale, offset, flags = 1.0, 0.0, _UNUSUAL if tenant is None or site is None or unit != target else 0
+        if target is None:
+            flags = _UNUSUAL if tenant is None or site is None else 0
+        elif unit is not None and unit != target:
             found = conversion(unit, target)
-            mismatch = found is None
+            flags |= _NO_CONVERSION if found is None else 0
             scale, offset = found or (1.0, 0.0)
         number = self.streams[stream] = len(self._series)
         self._series.append(row)
         self._boot.append(boot_hash(boot) if boot else 0)
         self._scale.append(scale)
         self._offset.append(offset)
-        self._mismatch.append(mismatch)
+        self._flags.append(flags)
         return number
 
 
@@ -252,7 +264,8 @@ def _batch(
     values: NDArray[np.float64],
     names: Names,
 ) -> Batch:
-    series, boot, scale, offset, mismatch = names.columns()
+    known = names.columns()
+    boot, flags = known.boot[stream], known.flags[stream]
     code = np.array([_QUALITIES.get(reading.quality, _UNKNOWN_QUALITY) for reading in readings], np.uint8)
     seq = np.array(
         [
@@ -267,23 +280,26 @@ def _batch(
     is_null = np.isnan(values)
     batch = Batch(
         row=row,
-        series=series[stream],
+        series=known.series[stream],
         offset=zeros,
         append=zeros,
         device=zeros,
         gateway=zeros,
-        value=values * scale[stream] + offset[stream],
+        value=values * known.scale[stream] + known.offset[stream],
         is_null=is_null,
         code=code,
-        boot=np.where(seq > 0, boot[stream], np.uint64(0)),
-        seq=np.where(boot[stream] > 0, np.maximum(seq, 0), 0),
+        boot=np.where(seq > 0, boot, np.uint64(0)),
+        seq=np.where(boot > 0, np.maximum(seq, 0), 0),
         reasons=np.zeros(n, np.uint16),
     )
     unknown = code == _UNKNOWN_QUALITY
     if unknown.any():
         batch.code[unknown] = 0
         batch.worsen(unknown, UNCERTAIN, Reason.DEVICE_QUALITY)
-    wrong_unit = mismatch[stream]
+    batch.unusual = (flags & _UNUSUAL) != 0
+    if bool in {type(reading.value) for reading in readings}:
+        batch.unusual |= np.array([type(reading.value) is bool for reading in readings])
+    wrong_unit = (flags & _NO_CONVERSION) != 0
     if wrong_unit.any():
         batch.worsen(wrong_unit, UNCERTAIN, Reason.UNIT_MISMATCH)
     return batch

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from math import isfinite
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from agents.telemetry_input import Input, Refusal
-from ironstream.codec import encode_reading, encode_with
+from ironstream.codec import WireReading, encode_reading, encode_with
 from ironstream.contract import (
     ID_HEADER,
     SCHEMA_VERSION,
@@ -27,7 +28,7 @@ from ironstream.contract import (
     asset_key,
 )
 from ironstream.dlq import dlq_headers
-from ironstream.domain.batch import Fate, Finding, Reason
+from ironstream.domain.batch import Batch, Fate, Finding, Reason
 from ironstream.domain.conditions import Change
 from ironstream.domain.series import NEVER, SeriesTable
 from ironstream.domain.times import MAX_US, to_iso
@@ -100,12 +101,15 @@ class TelemetryOutput:
         self._partition = partition
         self._id_prefix = f"{topic}/{partition}/".encode()
         self.keys: list[bytes] = []
+        self._names: list[tuple[str | None, str | None, str | None]] = []
         self.topology_version = 0
 
     def register(self, row: int) -> None:
         """A new series."""
         if row == len(self.keys):
             self.keys.append(asset_key(*self._table.identities[row][:3]))
+            rules = self._table.series_rules[row]
+            self._names.append((rules.site_name, rules.machine_type, rules.canonical_name))
 
     def readings(self, records: Sequence[Record], given: Input, out: Outputs) -> None:
         """Clean readings, and dead letters for the rejected ones, in log order."""
@@ -124,56 +128,53 @@ class TelemetryOutput:
                 detail = f"{'/'.join(self._table.identities[batch.series[at]])}: value {batch.value[at]:.6g}"
                 self._dead_letter(records[place], names[-1] if names else "device_quality", detail, out)
 
-    def _clean(self, given: Input, at: Any) -> Iterator[Row]:
-        batch, readings, table, keys = given.batch, given.readings, self._table, self.keys
+    def _clean(self, given: Input, at: NDArray[np.int64]) -> Iterator[Row]:
+        """Rows of clean readings. What all have in common is set in one tight loop, the rest for those that need it."""
+        batch, keys, names = given.batch, self.keys, self._names
         assert batch is not None
-        rules, identities, extras, parts = (
-            table.series_rules,
-            table.identities,
-            given.decoded.extras,
-            given.decoded.parts,
-        )
-        version, prefix = self.topology_version, self._id_prefix
-        skew = np.where(
-            (batch.gateway[at] != NEVER) & (batch.device[at] != NEVER),
-            (batch.gateway[at] - batch.device[at]) // 1000,
-            0,
-        )
-        columns = (
-            batch.row[at], batch.series[at], batch.offset[at], batch.append[at],
-            batch.code[at], batch.reasons[at], batch.value[at], skew,
-        )  # fmt: skip
-        for row, series, offset, append, code, reasons, value, skew_ms in zip(
-            *(column.tolist() for column in columns), strict=True
-        ):
-            reading = readings[row]
-            rule = rules[series]
+        rows, series, appends = (column[at].tolist() for column in (batch.row, batch.series, batch.append))
+        readings = [given.readings[row] for row in rows]
+        both = (batch.gateway[at] != NEVER) & (batch.device[at] != NEVER)
+        skews = np.where(both, (batch.gateway[at] - batch.device[at]) // 1000, 0).tolist()
+        stamps = {append: iso(append) for append in set(appends)}
+        version = self.topology_version
+        for reading, of, append, skew_ms in zip(readings, series, appends, skews, strict=True):
             reading.schema_version = SCHEMA_VERSION
-            reading.quality = _NAMES[code]
-            if reasons:
-                reading.quality_reasons = reason_names(reasons)
-            elif reading.quality_reasons is not None:
-                reading.quality_reasons = None
+            reading.quality = "GOOD"
             reading.clock_skew_ms = skew_ms
-            reading.timestamps.kafka_time = iso(append)
             reading.topology_version = version
-            if type(reading.value) is bool:
-                reading.value = int(reading.value)
-            if rule.unit is not None and rule.unit != reading.unit:
-                if reading.unit is not None and not reasons & Reason.UNIT_MISMATCH and reading.value is not None:
-                    reading.value = value
-                if reading.unit is None or not reasons & Reason.UNIT_MISMATCH:
-                    reading.unit = rule.unit
-            if reading.tenant_id is None or reading.site_id is None:
-                reading.tenant_id, reading.site_id = identities[series][:2]
-            if rule.registered:
-                reading.site_name, reading.machine_type = rule.site_name, rule.machine_type
-                reading.canonical_name = rule.canonical_name
-            name = prefix + str(offset).encode()
+            reading.timestamps.kafka_time = stamps[append]
+            reading.site_name, reading.machine_type, reading.canonical_name = names[of]
+        unusual = np.flatnonzero(batch.unusual[at] | (batch.code[at] != 0) | (batch.reasons[at] != 0))
+        for place in unusual.tolist():
+            self._complete(readings[place], batch, int(at[place]))
+        parts = given.decoded.parts
+        if given.decoded.extras or parts:
+            extras = given.decoded.extras
+            encoded = [encode_with(reading, extras.get(row, {})) for reading, row in zip(readings, rows, strict=True)]
+        else:
+            encoded = list(map(encode_reading, readings))
+        prefix = self._id_prefix
+        offsets = batch.offset[at].tolist()
+        for row, of, append, offset, value in zip(rows, series, appends, offsets, encoded, strict=True):
+            name = b"%s%d" % (prefix, offset)
             if row in parts:
                 name += b"/" + parts[row].encode()
-            encoded = encode_with(reading, extras[row]) if row in extras else encode_reading(reading)
-            yield append // 1000, keys[series], encoded, [(ID_HEADER, name)]
+            yield append // 1000, keys[of], value, [(ID_HEADER, name)]
+
+    def _complete(self, reading: WireReading, batch: Batch, at: int) -> None:
+        """Say what is not as usual: quality, unit, names that the reading leaves to the defaults, 0/1 for a bool."""
+        series, reasons = int(batch.series[at]), int(batch.reasons[at])
+        reading.quality = _NAMES[int(batch.code[at])]
+        reading.quality_reasons = reason_names(reasons) if reasons else None
+        reading.tenant_id, reading.site_id = self._table.identities[series][:2]
+        if isinstance(reading.value, bool):
+            reading.value = int(reading.value)
+        unit = self._table.series_rules[series].unit
+        if unit is not None and unit != reading.unit and not reasons & Reason.UNIT_MISMATCH:
+            if reading.unit is not None and reading.value is not None:
+                reading.value = float(batch.value[at])
+            reading.unit = unit
 
     def refusals(self, records: Sequence[Record], refusals: list[Refusal], out: Outputs) -> None:
         """Dead letters of records that did not become readings, one per record."""

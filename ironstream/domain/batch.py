@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 from enum import IntEnum, IntFlag
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,8 @@ class Batch:
 
     `boot` is 0 and `seq` 0 where the adapter sends none. `value` is NaN for null. The quality stage fills `time`,
     `code`, `reasons`, `fate`, `counted` (the reading takes part in windows and conditions, if only as a bad one) and
-    `before` (the watermark of the series before the reading).
+    `before` (the watermark of the series before the reading). `unusual` marks readings whose clean form differs from
+    the raw one in more than what all get (unit, names left to defaults, bool).
     """
 
     row: Ints
@@ -63,6 +64,7 @@ class Batch:
     fate: NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8))
     counted: Bools = field(default_factory=lambda: np.empty(0, np.bool_))
     before: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    unusual: Bools = field(default_factory=lambda: np.empty(0, np.bool_))
 
     def __post_init__(self) -> None:
         n = len(self.row)
@@ -71,18 +73,22 @@ class Batch:
             self.before = self.device.copy()
             self.fate = np.zeros(n, np.uint8)
             self.counted = np.zeros(n, np.bool_)
+            self.unusual = np.zeros(n, np.bool_)
 
     def __len__(self) -> int:
         return len(self.row)
 
     def take(self, index: NDArray[Any]) -> Batch:
         """The rows at `index` (positions or mask), as a batch of their own."""
-        return Batch(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+        return Batch(*[getattr(self, name)[index] for name in _COLUMNS])
 
     def worsen(self, rows: NDArray[Any], code: int, reason: Reason) -> None:
         """Give rows (positions or mask) a code at least as bad as `code`, and a reason."""
         self.code[rows] = np.maximum(self.code[rows], code)
         self.reasons[rows] |= np.uint16(reason)
+
+
+_COLUMNS: Final = [column.name for column in fields(Batch)]
 
 
 @dataclass(frozen=True, slots=True)

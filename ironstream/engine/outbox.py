@@ -23,23 +23,14 @@ OutputRow = tuple[int, bytes | None, bytes | None, Headers]
 class _Batch:
     """One record batch being filled, and the future of its first record's offset."""
 
-    __slots__ = ("_append", "builder", "count", "offset")
+    __slots__ = ("append", "builder", "count", "offset")
 
     def __init__(self, builder: BatchBuilder) -> None:
         self.builder = builder
         # The C builder directly: BatchBuilder.append costs more than the append itself.
-        self._append = builder._builder.append
+        self.append = builder._builder.append
         self.count = 0
         self.offset: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-
-    def append(self, row: OutputRow) -> bool:
-        timestamp_ms, key, value, headers = row
-        if type(headers) is not list:  # the C builder takes no other sequence
-            headers = list(headers)
-        if self._append(self.count, timestamp_ms, key, value, headers) is None:
-            return False
-        self.count += 1
-        return True
 
     def seal(self) -> BatchBuilder:
         self.builder._relative_offset = self.count
@@ -61,17 +52,24 @@ class Lane:
 
     def extend(self, rows: Iterable[OutputRow]) -> int:
         """Queue rows; returns how many."""
-        count = 0
         batch = self._batches[-1] if self._batches else self._open()
-        for row in rows:
-            if not batch.append(row):
-                batch = self._open()
-                if not batch.append(row):
+        append, count, total = batch.append, batch.count, -batch.count
+        for timestamp_ms, key, value, headers in rows:
+            if type(headers) is not list:  # the C builder takes no other sequence
+                headers = list(headers)
+            if append(count, timestamp_ms, key, value, headers) is None:
+                batch.count = count
+                total += count
+                batch, count = self._open(), 0
+                append = batch.append
+                if append(0, timestamp_ms, key, value, headers) is None:
                     raise EngineError(f"a record for {self._topic} does not fit into an empty batch")
             count += 1
+        batch.count = count
+        total += count
         if self._sender is None:
             self._sender = asyncio.create_task(self._send(), name=f"lane {self._topic}/{self._partition}")
-        return count
+        return total
 
     def _open(self) -> _Batch:
         batch = _Batch(self._outbox.producer.create_batch())

@@ -19,6 +19,7 @@ from faust.types import TP, ConsumerMessage
 
 from ironstream.engine.api import Chunk
 from ironstream.engine.crashpoints import crash_point
+from ironstream.engine.unpack import Fetched
 
 if TYPE_CHECKING:
     from ironstream.engine.app import App
@@ -41,6 +42,11 @@ class ChunkSchema(Schema[Any, Any]):
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that talks to Kafka; own fetch settings and a sticky assignor (less to restore after a rebalance)."""
+
+    async def on_start(self) -> None:
+        """Start the consumer and let it unpack records fast."""
+        await super().on_start()
+        self._ensure_consumer()._fetcher._records = Fetched()
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         app = cast("App", self.app)

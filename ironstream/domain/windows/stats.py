@@ -133,11 +133,13 @@ def merge(into: NDArray[Any], part: NDArray[Any]) -> None:
 
 def percentiles(values: Floats, counts: Ints) -> Floats:
     """The `QUANTILES` of k windows from all their values ([k, width]), interpolated linearly; NaN without any."""
+    result = np.full((len(counts), len(QUANTILES)), np.nan)
+    some = counts > 0
+    if not some.any():
+        return result
     valid = np.arange(values.shape[1]) < counts[:, None]
     ordered = np.sort(np.where(valid, values, np.inf), axis=1)
     each = np.arange(len(counts))
-    result = np.full((len(counts), len(QUANTILES)), np.nan)
-    some = counts > 0
     for column, quantile in enumerate(QUANTILES):
         place = quantile * np.maximum(counts - 1, 0)
         low = np.floor(place).astype(np.int64)
