@@ -15,7 +15,7 @@ from agents.rows import LiveRows
 from agents.telemetry_input import Names, read_input
 from agents.telemetry_output import TelemetryOutput
 from agents.telemetry_state import TelemetryState
-from ironstream.contract import SeriesId, Topic
+from ironstream.contract import CONTROL_KEY, SeriesId, Topic
 from ironstream.domain.batch import Batch, Finding
 from ironstream.domain.conditions import Change
 from ironstream.domain.quality import assess
@@ -24,7 +24,7 @@ from ironstream.domain.windows.level import Closed
 from ironstream.domain.windows.results import results
 from ironstream.engine.api import Chunk, LogicFactory, Outputs, Record, Store
 from ironstream.engine.app import App, Chunks
-from ironstream.engine.control import Tick, decode_control, is_control
+from ironstream.engine.control import Tick, decode_control
 from tables.clock import CLOCK, CLOCK_ROW, Clock
 
 NAME = "telemetry"
@@ -99,7 +99,7 @@ class TelemetryPartition:
         """Take every record in order; one that cannot be used goes to the DLQ and changes nothing."""
         records = chunk.records
         done = 0
-        for at in [at for at, record in enumerate(records) if is_control(record)]:
+        for at in [at for at, record in enumerate(records) if record.key == CONTROL_KEY]:
             if done < at:
                 self._take(records[done:at], out)
             self._control(records[at], out)
@@ -162,7 +162,6 @@ class TelemetryPartition:
             level = next(level for level in state.windows.levels if level.size.size_us == one.size_us)
             done = results(one, state.table.state["watermark"], level.size.grace_us)
             self._output.aggregates(done, now_ms, out)
-            state.keep(one)
             for at, series in enumerate(done.series):
                 if not state.conditions.watches_aggregates(one.size_us, series):
                     continue

@@ -10,6 +10,7 @@ import numpy as np
 from ironstream.domain.conditions import Conditions
 from ironstream.domain.duplicates import Duplicates
 from ironstream.domain.rules import SeriesRules, WindowSize
+from ironstream.domain.segments import Ints
 from ironstream.domain.series import SeriesTable
 from ironstream.domain.windows.level import Closed
 from ironstream.domain.windows.slots import Windows
@@ -104,20 +105,19 @@ class TelemetryState:
         row = self._store.get(window_rows.window_key(window_rows.CLOSED, size, self.names[series], number))
         return None if row is None else window_rows.unpack_window(row)
 
-    def keep(self, closed: Closed) -> None:
+    def keep(self, closed: Closed, watermark: Ints) -> None:
         """Keep closed windows for as long as they can be restated, and let go of those that no longer can."""
         put, names, size = self._store.put, self.names, closed.size_us
         numbers = closed.windows.head["index"].tolist()
         for at, (series, number) in enumerate(zip(closed.series.tolist(), numbers, strict=True)):
             key = window_rows.window_key(window_rows.CLOSED, size, names[series], number)
             put(key, window_rows.pack_window(closed.windows, at))
-        self._expire(closed)
+        self._expire(closed, watermark)
 
-    def _expire(self, closed: Closed) -> None:
+    def _expire(self, closed: Closed, watermark: Ints) -> None:
         at = next(i for i, size in enumerate(self.windows.sizes) if size.size_us == closed.size_us)
         size = self.windows.sizes[at]
         expired = self._expired[at]
-        watermark = self.table.state["watermark"]
         for series in np.unique(closed.series).tolist():
             cutoff = (int(watermark[series]) - size.late_retention_us) // size.size_us - 1
             # What an earlier run of the worker left is less than one turn behind.

@@ -19,7 +19,7 @@ from faust.types import TP, ConsumerMessage
 
 from ironstream.engine.api import Chunk
 from ironstream.engine.crashpoints import crash_point
-from ironstream.engine.unpack import Fetched
+from ironstream.engine.unpack import Fetched, records_of
 
 if TYPE_CHECKING:
     from ironstream.engine.app import App
@@ -92,10 +92,13 @@ class Consumer(driver.Consumer):
         if not records or self.should_stop or not self.flow_active:
             # What was fetched while the flow was suspended is fetched again: a rebalance ends with a seek.
             return
-        for tp, batch in records.items():
+        for tp, batches in records.items():
             if not self.flow_active or app.consumer_generation_id != generation:
                 return
-            if not batch or (active is not None and tp not in active):
+            if active is not None and tp not in active:
+                continue
+            batch = records_of(batches)
+            if not batch:
                 continue
             tp = tp if isinstance(tp, TP) else TP(tp.topic, tp.partition)
             app.dispatched(tp, len(batch), self.highwater(tp))

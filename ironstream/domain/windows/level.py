@@ -151,11 +151,11 @@ class Level:
         series = owner[passed]
         self.slots.free(real)
         self.dirty[series] = True
-        if by_silence:
-            np.maximum.at(self.closed_by_silence, series, windows.head["index"] + 1)
         if len(beside):
             windows = joined(windows, scratch.all.take(np.arange(len(beside))))
             series = np.concatenate([series, beside])
+        if by_silence:
+            np.maximum.at(self.closed_by_silence, series, windows.head["index"] + 1)
         order = np.lexsort((windows.head["index"], series))
         windows = windows.take(order)
         windows.finish()

@@ -196,23 +196,20 @@ class Slots:
         heads, part = head[to], parts.head[at]
         merge(heads, part)
         head[to] = heads
-        have, more = heads["buffered"].astype(np.int64), part["buffered"].astype(np.int64)
-        exact = (heads["sketched"] == 0) & (part["sketched"] == 0) & (have + more <= EXACT_VALUES)
-        if exact.any():
-            width = int((have + more)[exact].max())
-            self.widen(width)
-            columns = np.arange(int(more[exact].max()))
-            row, column = np.nonzero(columns < more[exact][:, None])
-            self.all.values[to[exact][row], have[exact][row] + column] = parts.values[at[exact][row], column]
-            head["buffered"][to[exact]] += part["buffered"][exact]
-        for one in np.flatnonzero(~exact):
-            self._merge_sketched(parts, int(at[one]), int(to[one]))
+        more = part["buffered"].astype(np.int64)
+        for one in np.flatnonzero((part["sketched"] > 0) | (heads["buffered"] + more > EXACT_VALUES)).tolist():
+            self._fold(int(to[one]))
+        for one in np.flatnonzero(part["sketched"] > 0).tolist():
+            self._merge_sketch(parts.sketches[int(at[one])], int(part["sketched"][one]), int(to[one]))
+        some = np.flatnonzero(more > 0)
+        if len(some):
+            slot, more = to[some], more[some]
+            have = head["buffered"][slot].astype(np.int64)
+            self.widen(int((have + more).max()))
+            row, column = np.nonzero(np.arange(int(more.max())) < more[:, None])
+            self.all.values[slot[row], have[row] + column] = parts.values[at[some][row], column]
+            head["buffered"][slot] += part["buffered"][some]
 
-    def _merge_sketched(self, parts: Windows, at: int, to: int) -> None:
-        self._fold(to)
-        count = int(parts.head["buffered"][at])
-        bins = sketch.bins_of(parts.values[at, :count])
-        if at in parts.sketches:
-            bins = sketch.merge_bins(bins, parts.sketches[at])
-        self.all.sketches[to] = sketch.merge_bins(self.all.sketches[to], bins)
-        self.all.head["sketched"][to] += count + int(parts.head["sketched"][at])
+    def _merge_sketch(self, bins: sketch.Bins, count: int, to: int) -> None:
+        self.all.sketches[to] = sketch.merge_bins(self.all.sketches.get(to, sketch.EMPTY), bins)
+        self.all.head["sketched"][to] += count

@@ -18,7 +18,7 @@ from ironstream.domain.segments import Bools, Ints, segments
 from ironstream.domain.series import NEVER, SeriesTable
 from ironstream.domain.windows.late import Archive, Reopened, window_of
 from ironstream.domain.windows.level import Closed, Level, keyed
-from ironstream.domain.windows.slots import Samples
+from ironstream.domain.windows.slots import Samples, Windows
 
 _NO_LEVEL: Final = -1
 
@@ -30,6 +30,7 @@ class WindowStage:
         self.sizes = tuple(sorted(sizes, key=lambda size: size.size_us))
         self.levels = [Level(size) for size in self.sizes]
         self.reopened = Reopened(archive)
+        self._archive = archive
         self._finest: Ints = np.empty(0, np.int64)
         self._above: Ints = np.empty((len(self.levels), 0), np.int64)
 
@@ -60,7 +61,7 @@ class WindowStage:
             if here.any():
                 late[here] = level.is_late(rows.series[here], level.number(rows.time[here]), rows.before[here])
         if not late.any():
-            return self._advance(rows, finest, table.state["watermark"]), []
+            return self._kept(self._advance(rows, finest, table.state["watermark"]), table.state["watermark"]), []
         closed: list[Closed] = []
         findings: list[Finding] = []
         runs = segments(rows.series)
@@ -77,7 +78,8 @@ class WindowStage:
                 some = rows.take(on_time)
                 last = segments(some.series).last
                 watermark[some.series[last]] = np.maximum(some.before[last], some.time[last])
-                closed += self._advance(some, finest[on_time], watermark)
+                # Kept at once: the late readings of the next round may belong to what closes in this one.
+                closed += self._kept(self._advance(some, finest[on_time], watermark), watermark)
         return closed, findings
 
     def tick(self, table: SeriesTable, now: int) -> list[Closed]:
@@ -92,7 +94,13 @@ class WindowStage:
         watermark = np.full(n, NEVER)
         state = table.state[:n][seen]
         watermark[seen] = state["watermark"] + np.maximum(now - state["last_append"], 0)
-        return closed + self._ascend(None, None, watermark, seen, by_silence=True)
+        closed += self._ascend(None, None, watermark, seen, by_silence=True)
+        return self._kept(closed, table.state["watermark"])
+
+    def _kept(self, closed: list[Closed], watermark: Ints) -> list[Closed]:
+        for one in closed:
+            self._archive.keep(one, watermark)
+        return closed
 
     def _advance(self, rows: Batch, finest: Ints, watermark: Ints) -> list[Closed]:
         return self._ascend(rows, finest, watermark, np.unique(rows.series), by_silence=False)
@@ -107,7 +115,8 @@ class WindowStage:
             samples = None
             if rows is not None and finest is not None:
                 samples = _samples(rows, finest == at, level)
-            closed = level.advance(watermark, touched, samples, upward[at], by_silence=by_silence)
+            parts = [part for part in (self._reopen(at, part) for part in upward[at]) if part is not None]
+            closed = level.advance(watermark, touched, samples, parts, by_silence=by_silence)
             if closed is None:
                 continue
             emitted.append(closed)
@@ -117,6 +126,33 @@ class WindowStage:
                 part = closed if len(mine) == len(closed) else _select(closed, mine)
                 upward[target].append(part)
         return emitted
+
+    def _reopen(self, at: int, parts: Closed) -> Closed | None:
+        """Put finer windows whose window here was closed by silence into it again; return the others.
+
+        A device that was cut off sends what it has kept: its finest windows open where it stopped, within a larger
+        window that its silence has closed.
+        """
+        level = self.levels[at]
+        number = level.number(parts.windows.head["index"] * parts.size_us)
+        over = number < level.closed_by_silence[parts.series]
+        if not over.any():
+            return parts
+        for one in np.flatnonzero(over):
+            self._pass_up(at, int(parts.series[one]), parts.windows.take(np.array([one])), parts.size_us)
+        return _select(parts, np.flatnonzero(~over)) if not over.all() else None
+
+    def _pass_up(self, at: int, series: int, part: Windows, size_us: int) -> None:
+        """Put one finer window into this size and all larger ones: what it reopens does not go up any more."""
+        while at != _NO_LEVEL:
+            level = self.levels[at]
+            number = level.number(part.head["index"] * size_us)
+            if number[0] < level.closed_by_silence[series]:
+                self.reopened.add_window((at, series, int(number[0])), part)
+                level.dirty[series] = True
+            else:
+                self._put_one(at, series, number, part)
+            at = int(self._above[at][series])
 
     def _add_late(self, rows: Batch, row: int, table: SeriesTable) -> Finding | None:
         """A reading whose window of the finest size has closed: restate it, and put it into the larger windows."""
@@ -129,7 +165,7 @@ class WindowStage:
             level = self.levels[at]
             number = level.number(moment)
             if not level.is_late(owner, number, watermark)[0]:
-                self._put_one(at, rows.take(np.array([row])), number)
+                self._put_one(at, series, number, window_of(int(number[0]), time, value, code))
             elif before - int(level.end(number)[0]) > level.size.late_retention_us:
                 too_late = True
             else:
@@ -142,14 +178,13 @@ class WindowStage:
         details = {"late_by_ms": (before - time) // 1000}
         return Finding("too_late", series, time, int(rows.append[row]), details)
 
-    def _put_one(self, at: int, reading: Batch, number: Ints) -> None:
-        """Put one reading into a window of a larger size that is still open, as a window of one."""
+    def _put_one(self, at: int, series: int, number: Ints, part: Windows) -> None:
+        """Put one finished window into a window of a larger size that is still open."""
         level = self.levels[at]
-        slot = reading.series * level.per_series + number % level.per_series
-        part = window_of(int(number[0]), int(reading.time[0]), float(reading.value[0]), int(reading.code[0]))
+        slot = series * level.per_series + number % level.per_series
         level.slots.open(slot, number, timed=False)
         level.slots.add_windows(part, segments(number), slot)
-        level.dirty[reading.series] = True
+        level.dirty[series] = True
 
 
 def _samples(rows: Batch, mine: Bools, level: Level) -> tuple[Ints, Samples] | None:

@@ -114,13 +114,14 @@ def merge(into: NDArray[Any], part: NDArray[Any]) -> None:
     both = (into["n"] > 0) & (part["n"] > 0)
     after = both & (part["first_time"] >= into["last_time"])
     before = both & ~after & (part["last_time"] <= into["first_time"])
-    # The value held between the two parts belongs to neither of them. A part that lies within the other (a late
-    # reading) leaves the integral as it is.
+    # The value held between the two parts belongs to neither of them.
     bridge = np.zeros(len(into))
     bridge[after] = into["last"][after] * ((part["first_time"] - into["last_time"])[after] / 1e6)
     bridge[before] = part["last"][before] * ((into["first_time"] - part["last_time"])[before] / 1e6)
-    apart = ~both | after | before
-    into["integral"] += np.where(apart, part["integral"], 0.0) + bridge
+    into["integral"] += part["integral"] + bridge
+    overlap = both & ~after & ~before
+    if overlap.any():
+        _stretch(into, part, overlap)
     into["minimum"] = np.minimum(into["minimum"], part["minimum"])
     into["maximum"] = np.maximum(into["maximum"], part["maximum"])
     earlier, later = part["first_time"] < into["first_time"], part["last_time"] >= into["last_time"]
@@ -131,12 +132,26 @@ def merge(into: NDArray[Any], part: NDArray[Any]) -> None:
     into["n"] += part["n"]
 
 
+def _stretch(into: NDArray[Any], part: NDArray[Any], at: Bools) -> None:
+    """Bring the summed integrals of two parts that overlap in time to the time that both span together.
+
+    An estimate, since the order of their values is not known any more: the average of both is taken for all of it. A
+    single late reading within the other part leaves its average as it was.
+    """
+    a, b = into[at], part[at]
+    spans = (a["last_time"] - a["first_time"]) + (b["last_time"] - b["first_time"])
+    together = np.maximum(a["last_time"], b["last_time"]) - np.minimum(a["first_time"], b["first_time"])
+    into["integral"][at] *= together / spans
+
+
 def percentiles(values: Floats, counts: Ints) -> Floats:
     """The `QUANTILES` of k windows from all their values ([k, width]), interpolated linearly; NaN without any."""
     result = np.full((len(counts), len(QUANTILES)), np.nan)
     some = counts > 0
     if not some.any():
         return result
+    if not values.shape[1]:
+        return np.full((len(counts), len(QUANTILES)), np.nan)
     valid = np.arange(values.shape[1]) < counts[:, None]
     ordered = np.sort(np.where(valid, values, np.inf), axis=1)
     each = np.arange(len(counts))
