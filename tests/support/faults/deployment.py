@@ -1,0 +1,284 @@
+"""A deployment under fault: real workers as processes, a load on a real broker, and all that ended up on the topics."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from ironstream.settings import Settings
+from tests.support.faults.compare import telemetry
+from tests.support.faults.journal import journal
+from tests.support.faults.oracle import Logged
+from tests.support.faults.plant import PARAMETERS, SITE, Message, Plant, topology_yaml
+
+SOURCES = ("telemetry.raw", "events.raw", "alarms.raw")
+_OUTPUTS = {
+    "clean": "telemetry.clean",
+    "dlq": "dlq.invalid_telemetry",
+    "1": "telemetry.1s",
+    "10": "telemetry.10s",
+    "alarms": "alarms.raw",
+}
+DRAIN_S = 60.0
+
+
+class Worker:
+    """One worker process; its log goes to a file of its own."""
+
+    def __init__(self, environment: dict[str, str], log: Path) -> None:
+        self.log = log
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "faust", "-A", "ironstream.app", "worker", "-l", "warn", "--without-web"],
+                env=os.environ | environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there."""
+        return self.process.poll() is None
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the process."""
+        if self.running:
+            self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it as a power cut would."""
+        self.send(signal.SIGKILL)
+        self.process.wait()
+
+    async def exit(self, within_s: float) -> int:
+        """Its exit code, once it has ended by itself. Raises AssertionError if that takes longer."""
+        try:
+            return await asyncio.to_thread(self.process.wait, within_s)
+        except subprocess.TimeoutExpired as err:
+            raise AssertionError(f"a worker still runs after {within_s:.0f} s\n{self.last_words()}") from err
+
+    def last_words(self, lines: int = 30) -> str:
+        """The end of its log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+class Deployment:
+    """Workers, load and verdict of one fault test."""
+
+    def __init__(self, settings: Settings, *, assets: int, seed: int, logs: Path) -> None:
+        self.settings = settings.model_copy(update={"commit_interval_s": 0.5, "session_timeout_s": 6.0})
+        self.settings.topology.write_text(topology_yaml(assets))
+        self.random = random.Random(seed)
+        self.plant = Plant(assets, seed)
+        self.assets = assets
+        self.sent = 0
+        self.exits: Counter[int] = Counter()
+        self.faults: Counter[str] = Counter()
+        self._logs = logs
+        self._workers: list[Worker] = []
+
+    # -- workers --------------------------------------------------------------------------------------------------
+
+    def start_worker(self, crash_at: str | None = None) -> Worker:
+        """Start one more worker."""
+        s = self.settings
+        environment = {
+            "IRONSTREAM_BOOTSTRAP": s.bootstrap,
+            "IRONSTREAM_TOPIC_PREFIX": s.topic_prefix,
+            "IRONSTREAM_APPLICATION_ID": s.application_id,
+            "IRONSTREAM_PARTITIONS": str(s.partitions),
+            "IRONSTREAM_DATA_DIR": str(s.data_dir),
+            "IRONSTREAM_TOPOLOGY": str(s.topology),
+            "IRONSTREAM_COMMIT_INTERVAL_S": str(s.commit_interval_s),
+            "IRONSTREAM_SESSION_TIMEOUT_S": str(s.session_timeout_s),
+            "IRONSTREAM_CRASH_AT": crash_at or "",
+        }
+        worker = Worker(environment, self._logs / f"worker-{len(self._workers)}.log")
+        self._workers.append(worker)
+        return worker
+
+    def delete_state(self) -> None:
+        """Remove the local copies of a deployment whose workers are all dead."""
+        self.faults["local state deleted"] += 1
+        shutil.rmtree(self.settings.data_dir / "state", ignore_errors=True)
+
+    async def keep_running(self, until: float) -> None:
+        """Have at least one worker until that time (monotonic), as a service manager would."""
+        while time.monotonic() < until:
+            if not any(worker.running for worker in self._workers):
+                self.start_worker()
+            await asyncio.sleep(0.2)
+
+    async def processing(self, within_s: float = DRAIN_S) -> None:
+        """Return once a commit of the group moves: somebody is at work."""
+        before = await self.committed()
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            await asyncio.sleep(0.3)
+            if await self.committed() != before:
+                return
+        raise AssertionError(f"no worker made progress within {within_s:.0f} s\n{self.last_words()}")
+
+    async def stop_workers(self) -> None:
+        """End all workers in order; those that run must exit with 0."""
+        living = [worker for worker in self._workers if worker.running]
+        for worker in living:
+            worker.send(signal.SIGTERM)
+        for worker in living:
+            code = await worker.exit(45)
+            assert code == 0, f"a worker that was asked to stop exited with {code}\n{worker.last_words()}"
+
+    def last_words(self) -> str:
+        """The ends of all workers' logs."""
+        return "\n".join(f"--- {worker.log.name}\n{worker.last_words(15)}" for worker in self._workers[-3:])
+
+    def close(self) -> None:
+        """End whatever is left."""
+        for worker in self._workers:
+            worker.kill()
+
+    # -- load -----------------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def load(self) -> AsyncIterator[None]:
+        """Readings and commands, for as long as the block lasts."""
+        stop = asyncio.Event()
+        task = asyncio.create_task(self._produce(stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            await task
+
+    async def _produce(self, stop: asyncio.Event) -> None:
+        kwargs = self.settings.kafka_client_kwargs()
+        async with AIOKafkaProducer(
+            **kwargs, acks="all", enable_idempotence=True, linger_ms=5, request_timeout_ms=60_000
+        ) as producer:
+            step_s = self.plant.step_us / 1e6
+            next_at = time.time()
+            while not stop.is_set():
+                await self._send(producer, "telemetry.raw", self.plant.step(int(next_at * 1e6)))
+                if self.random.random() < 0.3:
+                    await self._send(producer, "alarms.raw", [self.plant.command()])
+                next_at = max(next_at + step_s, time.time() - 1.0)
+                await asyncio.sleep(max(0.0, next_at - time.time()))
+            await self._send(producer, "telemetry.raw", self.plant.flush())
+            await producer.flush()
+
+    async def _send(self, producer: AIOKafkaProducer, topic: str, messages: list[Message]) -> None:
+        for key, value in messages:
+            await producer.send(self.settings.topic(topic), key=key, value=value)
+        self.sent += len(messages)
+
+    # -- verdict --------------------------------------------------------------------------------------------------
+
+    async def ends(self, topics: Iterable[str]) -> dict[TopicPartition, int]:
+        """End offsets of topics (without prefix)."""
+        consumer = AIOKafkaConsumer(**self.settings.kafka_client_kwargs())
+        async with consumer:
+            return dict(await consumer.end_offsets(self._partitions(topics)))
+
+    def _partitions(self, topics: Iterable[str]) -> list[TopicPartition]:
+        s = self.settings
+        return [TopicPartition(s.topic(topic), number) for topic in topics for number in range(s.partitions)]
+
+    async def committed(self) -> dict[TopicPartition, int]:
+        """Offsets of the group."""
+        admin = AIOKafkaAdminClient(**self.settings.kafka_client_kwargs())
+        with suppress(KafkaError):
+            await admin.start()
+            try:
+                offsets = await admin.list_consumer_group_offsets(self.settings.application_id)
+                return {tp: metadata.offset for tp, metadata in offsets.items()}
+            finally:
+                await admin.close()
+        return {}
+
+    async def drain(self, settle_s: float = 4.0) -> None:
+        """Wait until all that is on the sources now has been processed, and then what that led to."""
+        await asyncio.sleep(settle_s)
+        for topics in (("telemetry.raw",), SOURCES):
+            ends = await self.ends(topics)
+            deadline = time.monotonic() + DRAIN_S
+            while any(offset < ends[tp] for tp, offset in self._positions(ends, await self.committed()).items()):
+                behind = await self.committed()
+                if time.monotonic() > deadline:
+                    lag = {str(tp): end - behind.get(tp, 0) for tp, end in ends.items() if behind.get(tp, 0) < end}
+                    raise AssertionError(f"lag is not gone after {DRAIN_S:.0f} s: {lag}\n{self.last_words()}")
+                await asyncio.sleep(0.3)
+
+    @staticmethod
+    def _positions(ends: dict[TopicPartition, int], committed: dict[TopicPartition, int]) -> dict[TopicPartition, int]:
+        return {tp: committed.get(tp, 0) for tp in ends}
+
+    async def read(self, topic: str) -> list[Logged]:
+        """All records of a topic (without prefix), partition by partition in log order."""
+        tps = self._partitions([topic])
+        consumer = AIOKafkaConsumer(
+            **self.settings.kafka_client_kwargs(), enable_auto_commit=False, max_partition_fetch_bytes=8 << 20
+        )
+        found: defaultdict[int, list[Logged]] = defaultdict(list)
+        async with consumer:
+            consumer.assign(tps)
+            await consumer.seek_to_beginning(*tps)
+            ends = await consumer.end_offsets(tps)
+            while any([await consumer.position(tp) < ends[tp] for tp in tps]):
+                for tp, records in (await consumer.getmany(timeout_ms=200)).items():
+                    found[tp.partition] += [
+                        Logged(tp.partition, r.offset, r.timestamp, r.key, r.value, dict(r.headers)) for r in records
+                    ]
+        return [record for partition in sorted(found) for record in found[partition]]
+
+    async def verdict(self) -> str:
+        """Compare everything on the topics with the oracle; returns a summary. Raises AssertionError that shows why."""
+        log = await self.read("telemetry.raw")
+        outputs = {name: await self.read(topic) for name, topic in _OUTPUTS.items()}
+        alarms_log = outputs["alarms"]
+        outputs["alarms"] = [record for record in alarms_log if "ironstream-id" in record.headers]
+        committed = await self.committed()
+
+        def processed(topic: str) -> dict[int, int]:
+            full = self.settings.topic(topic)
+            return {tp.partition: offset for tp, offset in committed.items() if tp.topic == full}
+
+        declared: defaultdict[int, list[str]] = defaultdict(list)
+        for record in log:
+            if record.key is not None and record.key.startswith(f"default/{SITE}/".encode()):
+                key = record.key.decode()
+                if f"{key}/{PARAMETERS[0]}" not in declared[record.partition]:
+                    declared[record.partition] += [f"{key}/{parameter}" for parameter in PARAMETERS]
+        assert sum(map(len, declared.values())) == self.assets * len(PARAMETERS), "every asset must have spoken"
+        expected, differences = telemetry(log, outputs, processed("telemetry.raw"), declared)
+        lifecycle, more = journal(
+            alarms_log, await self.read("alarms.clean"), await self.read("audit_trail"), processed("alarms.raw")
+        )
+        accounted = len(expected.clean) + len(expected.duplicates) + len(expected.refused) + len(expected.controls)
+        if accounted != len(log):
+            differences.add("readings: not accounted for", f"{len(log)} in the log, {accounted} by the oracle")
+        summary = (
+            f"{self.sent} sent, {len(log)} in the log = {len(expected.clean)} clean + {len(expected.duplicates)} "
+            f"duplicates + {len(expected.refused)} refused + {len(expected.controls)} control; "
+            f"{len(expected.windows)} windows, {len(expected.changes)} changes of conditions, "
+            f"{sum(map(len, lifecycle.entries.values()))} transitions, {len(lifecycle.outcomes)} commands; "
+            f"repeats: {len(outputs['clean']) - len(expected.clean)} clean, {lifecycle.repeats} conditions; "
+            f"faults: {dict(self.faults)}; workers: {len(self._workers)}"
+        )
+        assert not differences, f"{summary}\n{differences}"
+        assert not more, f"{summary}\n{more}"
+        return summary
