@@ -120,7 +120,9 @@ class TelemetryPartition:
             self.flush()
             self._build()
         elif isinstance(decode_control(record), Tick):
-            self._emit_closed(self.state.windows.tick(self.state.table, self._clock_us), None, record.offset, out)
+            with np.errstate(all="ignore"):
+                closed = self.state.windows.tick(self.state.table, self._clock_us)
+                self._emit_closed(closed, None, record.offset, out)
             changes = self.state.conditions.tick(self.state.table, self._clock_us)
             self._output.changes(changes, {}, record.offset, self._clock_us // 1000, out)
 

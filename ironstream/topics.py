@@ -25,7 +25,9 @@ STATEFUL_AGENTS: Final = ("telemetry", "events", "alarms")
 _ALREADY_EXISTS: Final = 36
 
 # A device's clock must never decide how long its data are kept.
-_BY_ARRIVAL = {"message.timestamp.type": "LogAppendTime"}
+_BY_ARRIVAL = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(MIB)}
+# What comes out of a raw record (a clean reading, a dead letter) is larger by its headers, and must fit.
+_OUTPUT = {"max.message.bytes": str(2 * MIB)}
 _RETENTION_MS: Final = {
     Topic.TELEMETRY_RAW: 24 * HOUR_MS,
     Topic.TELEMETRY_CLEAN: 7 * DAY_MS,
@@ -113,7 +115,7 @@ def topic_specs(settings: Settings, window_sizes_s: Sequence[int]) -> list[Topic
 
     specs = []
     for name, retention_ms in _RETENTION_MS.items():
-        specs.append(spec(name, _kept(retention_ms) | (_BY_ARRIVAL if name in _RAW else {})))
+        specs.append(spec(name, _kept(retention_ms) | (_BY_ARRIVAL if name in _RAW else _OUTPUT)))
     for size_s in sorted(set(window_sizes_s)):
         specs.append(spec(Topic.aggregates(size_s), _kept(aggregate_retention_ms(size_s))))
     specs.append(spec(Topic.CONFIG_TOPOLOGY, {"cleanup.policy": "compact", "max.message.bytes": str(8 * MIB)}))

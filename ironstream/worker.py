@@ -31,7 +31,7 @@ def build_app(settings: Settings) -> App:
     """
     # Batches of records are many objects and no cycles: at the default thresholds the collector looks for cycles among
     # them dozens of times a second, for about a tenth of the worker's time.
-    gc.set_threshold(100_000, 50, 100)
+    gc.set_threshold(50_000, 10, 10)
     topology = load_topology(settings.topology)
     text = settings.topology.read_bytes()
     sizes = [window.size_us // 1_000_000 for window in compile_topology(topology).windows]

@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import Final, cast
 
 import msgspec
-from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch, WriteOptions
+from rocksdict import (
+    BlockBasedOptions,
+    Cache,
+    DBCompressionType,
+    Options,
+    Rdict,
+    WriteBatch,
+    WriteBufferManager,
+    WriteOptions,
+)
 
 from ironstream.engine.changelog import Row
 
@@ -20,7 +29,7 @@ _COMMIT_KEY: Final = b"\x00commit"
 _FORMAT: Final = 1
 _NO_LOG: Final = WriteOptions()
 # A memtable holds whole commits, so what a crash leaves is an earlier commit; the changelog has the rest.
-_NO_LOG.disable_wal = True
+_NO_LOG.disable_wal = True  # type: ignore[method-assign,assignment]  # an attribute; the stub calls it a method
 
 
 class LocalCommit(msgspec.Struct, frozen=True):
@@ -35,10 +44,13 @@ class LocalCommit(msgspec.Struct, frozen=True):
 
 
 class StoreOptions:
-    """RocksDB options of a worker; one block cache is shared by all its partitions."""
+    """RocksDB options of a worker; one cache, for blocks and memtables together, is shared by all its partitions."""
 
-    def __init__(self, cache_mb: int = 64, write_buffer_mb: int = 8) -> None:
+    def __init__(self, cache_mb: int = 64, write_buffer_mb: int = 4) -> None:
         self._cache = Cache(cache_mb * 1024 * 1024)
+        self._buffers = WriteBufferManager.new_write_buffer_manager_with_cache(
+            cache_mb * 512 * 1024, allow_stall=False, cache=self._cache
+        )
         self._write_buffer_mb = write_buffer_mb
 
     def make(self) -> Options:
@@ -51,6 +63,7 @@ class StoreOptions:
         options.create_if_missing(True)
         options.set_block_based_table_factory(table)
         options.set_compression_type(DBCompressionType.lz4())
+        options.set_write_buffer_manager(self._buffers)
         options.set_write_buffer_size(self._write_buffer_mb * 1024 * 1024)
         options.set_max_write_buffer_number(2)
         options.set_max_background_jobs(2)
@@ -106,7 +119,7 @@ class PartitionStore:
                 if (changed := overlay[ahead]) is not None:
                     yield ahead, changed
                 ahead = next(pending, None)
-            if key not in overlay:
+            if key not in overlay and key != _COMMIT_KEY:
                 yield key, value
         while ahead is not None:
             if (changed := overlay[ahead]) is not None:

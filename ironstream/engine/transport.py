@@ -7,6 +7,7 @@ fails when an upgrade of Faust moves one of the hooks.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -16,6 +17,7 @@ from faust import Schema
 from faust.transport.consumer import ensure_TPset
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
+from mode import Service
 
 from ironstream.engine.api import Chunk
 from ironstream.engine.crashpoints import crash_point
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 _MAX_RECORDS_UNDER_WAY = 60_000
 """Records dispatched to agents and not yet taken, over all partitions; more wait in the fetcher and on the broker."""
+
+_LONGEST_COMMIT_PAUSE_S = 30.0
 
 
 class ChunkSchema(Schema[Any, Any]):
@@ -150,6 +154,16 @@ class Consumer(driver.Consumer):
         if committed:
             self._committed_offset.update(offsets)
         return committed
+
+    @Service.task
+    async def _commit_handler(self) -> None:
+        """Commit every `commit_interval`, or less often where commits take long: at most a fifth of the time."""
+        pause = self.commit_interval
+        while not self.should_stop:
+            await self.sleep(pause)
+            started = time.monotonic()
+            await self.commit()
+            pause = min(max(self.commit_interval, 4 * (time.monotonic() - started)), _LONGEST_COMMIT_PAUSE_S)
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Commit first (Faust does so while it waits for its streams), then let go of the state."""
