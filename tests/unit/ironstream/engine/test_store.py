@@ -1,0 +1,135 @@
+"""Rows of one partition: what is put is seen at once, and durable only with a commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ironstream.engine.store import LocalCommit, PartitionStore, StoreOptions
+
+COMMIT = LocalCommit(b"claim-aa", 12, 340, 3, 1_700_000_000_000)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[PartitionStore]:
+    opened = PartitionStore(path, StoreOptions(cache_mb=1, write_buffer_mb=1))
+    yield opened
+    opened.close()
+
+
+def reopened(store: PartitionStore, path: Path) -> PartitionStore:
+    store.close()
+    return PartitionStore(path, StoreOptions(cache_mb=1, write_buffer_mb=1))
+
+
+def test_a_change_is_seen_at_once_and_gone_after_a_crash(path: Path) -> None:
+    store = PartitionStore(path, StoreOptions(1, 1))
+    store.put(b"k", b"1")
+    assert store.get(b"k") == b"1"
+
+    after = reopened(store, path)
+
+    assert after.get(b"k") is None
+    assert after.committed() is None
+    after.close()
+
+
+def test_a_commit_keeps_rows_and_offsets_together(path: Path) -> None:
+    store = PartitionStore(path, StoreOptions(1, 1))
+    store.put(b"k", b"1")
+    store.write(store.take_changes().items(), COMMIT)
+
+    after = reopened(store, path)
+
+    assert after.get(b"k") == b"1"
+    assert after.committed() == COMMIT
+    after.close()
+
+
+def test_changes_taken_by_a_commit_stay_readable_until_it_is_done(store: PartitionStore) -> None:
+    store.put(b"k", b"1")
+    taken = store.take_changes()
+    store.put(b"k", b"2")
+
+    assert store.get(b"k") == b"2"
+    assert dict(store.scan(b"k")) == {b"k": b"2"}
+    store.write(taken.items(), COMMIT)
+    assert store.get(b"k") == b"2"
+    assert store.take_changes() == {b"k": b"2"}
+
+
+def test_a_deletion_hides_the_stored_row(store: PartitionStore) -> None:
+    store.put(b"k", b"1")
+    store.write(store.take_changes().items(), COMMIT)
+    store.delete(b"k")
+
+    assert store.get(b"k") is None
+    assert list(store.scan(b"")) == []
+    store.write(store.take_changes().items(), COMMIT)
+    assert store.get(b"k") is None
+
+
+def test_healing_writes_a_row_again_as_it_stands_and_deletes_what_is_not_there(store: PartitionStore) -> None:
+    store.put(b"k", b"1")
+    store.write(store.take_changes().items(), COMMIT)
+    store.put(b"changed", b"new")
+
+    store.heal([b"k", b"never", b"changed"])
+
+    assert store.take_changes() == {b"k": b"1", b"never": None, b"changed": b"new"}
+
+
+def test_a_commit_of_another_format_counts_as_none(path: Path) -> None:
+    store = PartitionStore(path, StoreOptions(1, 1))
+    store.write([], LocalCommit(b"claim-aa", 1, 2, 3, 4, format=99))
+    after = reopened(store, path)
+    assert after.committed() is None
+    after.close()
+
+
+def test_a_destroyed_copy_is_gone(path: Path) -> None:
+    store = PartitionStore(path, StoreOptions(1, 1))
+    store.write([(b"k", b"1")], COMMIT)
+    store.close()
+
+    PartitionStore.destroy(path)
+
+    assert not path.exists()
+
+
+keys = st.sampled_from([b"a/1", b"a/2", b"a/3", b"b/1", b"b/2"])
+
+
+@settings(max_examples=40, deadline=None)
+@given(ops=st.lists(st.tuples(st.sampled_from(["put", "delete", "take", "write"]), keys, st.binary(max_size=2))))
+def test_scan_and_get_agree_with_a_dict_whatever_is_committed(
+    tmp_path_factory: pytest.TempPathFactory, ops: list[tuple[str, bytes, bytes]]
+) -> None:
+    store = PartitionStore(tmp_path_factory.mktemp("store"), StoreOptions(1, 1))
+    model: dict[bytes, bytes] = {}
+    taken: dict[bytes, bytes | None] | None = None
+    for op, key, value in ops:
+        if op == "put":
+            store.put(key, value)
+            model[key] = value
+        elif op == "delete":
+            store.delete(key)
+            model.pop(key, None)
+        elif op == "take" and taken is None:
+            taken = store.take_changes()
+        elif op == "write" and taken is not None:
+            store.write(taken.items(), COMMIT)
+            taken = None
+        for prefix in (b"a/", b"b/"):
+            assert list(store.scan(prefix)) == sorted((k, v) for k, v in model.items() if k.startswith(prefix))
+        assert store.get(key) == model.get(key)
+    store.close()
