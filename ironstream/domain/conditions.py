@@ -278,21 +278,36 @@ class Conditions:
 
 
 def _remember_last(rows: Batch, table: SeriesTable) -> None:
+    """The newest value that was measured, with its time, and the quality of the newest reading."""
     runs = segments(rows.series)
-    state, last = table.state, runs.last
-    state["last_value"][runs.key] = rows.value[last]
-    state["last_time"][runs.key] = rows.time[last]
-    state["last_quality"][runs.key] = rows.code[last]
+    state = table.state
+    state["last_quality"][runs.key] = rows.code[runs.last]
+    measured = rows.code != BAD
+    if not measured.all():
+        if not measured.any():
+            return
+        rows = rows.take(np.flatnonzero(measured))
+        runs = segments(rows.series)
+    state["last_value"][runs.key] = rows.value[runs.last]
+    state["last_time"][runs.key] = rows.time[runs.last]
 
 
 def _rates(rows: Batch, runs: Segments, table: SeriesTable) -> Floats:
-    """Per row the size of its change per second against the reading before it; NaN where there is none."""
+    """Per row the size of its change per second against the measured one before it; NaN where there is none."""
+    measured = rows.code != BAD
+    if not measured.all():
+        # A value that was found bad is no level to change from.
+        rates = np.full(len(rows), np.nan)
+        if measured.any():
+            some = rows.take(np.flatnonzero(measured))
+            rates[measured] = _rates(some, segments(some.series), table)
+        return rates
     before = previous(rows.value, runs, table.state["last_value"][runs.key])
     time = previous(rows.time, runs, table.state["last_time"][runs.key])
     elapsed = np.where(time == NEVER, 0, rows.time - np.where(time == NEVER, 0, time)) / 1e6
     with np.errstate(invalid="ignore", divide="ignore"):
-        rates: Floats = np.where(elapsed > 0, np.abs(rows.value - before) / elapsed, np.nan)
-    return rates
+        found: Floats = np.where(elapsed > 0, np.abs(rows.value - before) / elapsed, np.nan)
+    return found
 
 
 def _compare(instance: _Instance, value: float) -> tuple[bool, bool]:

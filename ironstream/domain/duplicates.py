@@ -16,7 +16,8 @@ from ironstream.domain.segments import Bools, Segments, segments
 from ironstream.domain.series import SeriesTable
 
 RUNS_KEPT: Final = 4
-HOLES_KEPT: Final = 512
+HOLES_KEPT: Final = 2048
+"""As many as 4 096 seqs can have at most: none of these is forgotten."""
 TIMES_KEPT: Final = 128
 
 

@@ -22,7 +22,7 @@ SERIES_STATE: Final = np.dtype(
     [
         ("watermark", "<i8"),  # newest device time
         ("last_append", "<i8"),  # the log's clock when the last reading came
-        ("last_value", "<f8"),
+        ("last_value", "<f8"),  # newest value that was not BAD
         ("last_time", "<i8"),  # device time of last_value
         ("last_quality", "u1"),
         ("good_value", "<f8"),  # newest value that was GOOD, and its device time

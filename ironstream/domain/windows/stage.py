@@ -143,7 +143,7 @@ class WindowStage:
         return _select(parts, np.flatnonzero(~over)) if not over.all() else None
 
     def _pass_up(self, at: int, series: int, part: Windows, size_us: int) -> None:
-        """Put one finer window into this size and all larger ones: what it reopens does not go up any more."""
+        """Put one finer window into the closed windows of this size and larger ones, and into the first open one."""
         while at != _NO_LEVEL:
             level = self.levels[at]
             number = level.number(part.head["index"] * size_us)
@@ -152,6 +152,7 @@ class WindowStage:
                 level.dirty[series] = True
             else:
                 self._put_one(at, series, number, part)
+                break
             at = int(self._above[at][series])
 
     def _add_late(self, rows: Batch, row: int, table: SeriesTable) -> Finding | None:
@@ -165,7 +166,9 @@ class WindowStage:
             level = self.levels[at]
             number = level.number(moment)
             if not level.is_late(owner, number, watermark)[0]:
+                # What is still open takes it further up when it closes.
                 self._put_one(at, series, number, window_of(int(number[0]), time, value, code))
+                break
             elif before - int(level.end(number)[0]) > level.size.late_retention_us:
                 too_late = True
             else:

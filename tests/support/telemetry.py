@@ -1,0 +1,105 @@
+"""Runs the telemetry agent in memory over a log made by hand, and reads what it sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from agents.telemetry import TelemetryPartition
+from ironstream.contract import CONTROL_KEY
+from ironstream.domain.times import to_iso
+from ironstream.engine.api import Chunk
+from ironstream.engine.control import TICK
+from ironstream.topology import check_text, compile_topology
+from ironstream.topology.compile import CompiledTopology
+from tests.support.engine import MemoryRecord, MemoryStore, RecordedOutputs
+from tests.support.oracle import Oracle
+
+START_US = 1_700_000_000_000_000
+START_MS = START_US // 1000
+AGGREGATES = {"telemetry.1s": 1, "telemetry.10s": 10, "telemetry.1min": 60}
+
+
+def topology_of(text: str) -> CompiledTopology:
+    checked = check_text(text.encode())
+    assert checked.topology is not None, checked.faults
+    return compile_topology(checked.topology)
+
+
+def message(at_s: float, value: Any, seq: int | None = None, **more: Any) -> dict[str, Any]:
+    """A reading of pump's temperature, `at_s` seconds after the start; `lag_s` is how much later it was read."""
+    at_us = START_US + round(at_s * 1_000_000)
+    stamps = {"device_time": to_iso(at_us), "gateway_time": to_iso(at_us + round(more.pop("lag_s", 0) * 1_000_000))}
+    body = {"asset_id": "pump", "parameter": "temperature", "value": value, "timestamps": stamps}
+    if seq is not None:
+        body["metadata"] = {"boot": more.pop("boot", "b1"), "seq": seq}
+    return body | more
+
+
+class Log:
+    """A log in the making: `add` and `tick` give each record its offset; append times are seconds after the start."""
+
+    def __init__(self) -> None:
+        self.records: list[MemoryRecord] = []
+
+    def add(self, append_s: float, body: Any, headers: Sequence[tuple[str, bytes]] = ()) -> int:
+        value = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self._append(append_s, b"key", value, headers)
+
+    def tick(self, append_s: float) -> int:
+        return self._append(append_s, CONTROL_KEY, TICK)
+
+    def _append(self, append_s: float, key: bytes, value: bytes, headers: Sequence[tuple[str, bytes]] = ()) -> int:
+        offset = len(self.records)
+        self.records.append(MemoryRecord(offset, START_MS + round(append_s * 1000), key, value, headers))
+        return offset
+
+
+class Outcome:
+    """What the agent sent, by kind. `windows` holds the highest revision by (series, size in µs, number)."""
+
+    def __init__(self, out: RecordedOutputs) -> None:
+        self.sent = out.sent
+        self.clean = {int(_id(sent).split("/")[2]): json.loads(sent.value or b"") for sent in out.to("telemetry.clean")}
+        self.dlq = {int(sent.header("dlq-offset") or b""): sent for sent in out.to("dlq.invalid_telemetry")}
+        self.events = [json.loads(sent.value or b"") for sent in out.to("events.clean")]
+        self.changes = [json.loads(sent.value or b"") for sent in out.to("alarms.raw")]
+        self.revisions: dict[tuple[tuple[str, str], int, int], list[dict[str, Any]]] = {}
+        for topic, size_s in AGGREGATES.items():
+            for sent in out.to(topic):
+                said = json.loads(sent.value or b"")
+                number = int(_id(sent).split("/")[5]) // (size_s * 1_000_000)
+                key = ((said["asset_id"], said["parameter"]), size_s * 1_000_000, number)
+                self.revisions.setdefault(key, []).append(said)
+        self.windows = {key: max(said, key=lambda one: one["revision"]) for key, said in self.revisions.items()}
+
+    def reason(self, offset: int) -> str:
+        return (self.dlq[offset].header("dlq-reason") or b"").decode()
+
+
+def _id(sent: Any) -> str:
+    return (sent.header("ironstream-id") or b"").decode()
+
+
+def run(records: Sequence[MemoryRecord], topology: CompiledTopology, cuts: Sequence[int] = ()) -> Outcome:
+    """The agent over a log, taken in one chunk, or in several."""
+    out = RecordedOutputs()
+    partition = TelemetryPartition(MemoryStore(), 0, topology)
+    bounds = [0, *sorted({cut for cut in cuts if 0 < cut < len(records)}), len(records)]
+    for first, last in pairwise(bounds):
+        partition.apply(Chunk("telemetry.raw", 0, records[first:last]), out)
+    partition.flush()
+    return Outcome(out)
+
+
+def expected(records: Sequence[MemoryRecord], rules: dict[str, Any]) -> Oracle:
+    """What the oracle makes of the same log."""
+    oracle = Oracle(rules)
+    for record in records:
+        if record.key == CONTROL_KEY:
+            oracle.tick(record.timestamp)
+        else:
+            oracle.take(record.offset, record.timestamp, record.value or b"")
+    return oracle

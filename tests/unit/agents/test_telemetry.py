@@ -1,0 +1,282 @@
+"""The telemetry agent against an oracle that takes one record at a time and shares no code with it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.engine import MemoryRecord
+from tests.support.oracle import Oracle, Window, percentile, us_of
+from tests.support.telemetry import START_US, Log, Outcome, expected, message, run, topology_of
+
+TOPOLOGY = """
+version: 1
+windows:
+  - {size_s: 1, grace_s: 2, late_retention_s: 60}
+  - {size_s: 10, grace_s: 5, late_retention_s: 120}
+  - {size_s: 60, grace_s: 10, late_retention_s: 600}
+sites: [{id: default}]
+assets:
+  - id: pump
+    max_readings_per_s: 9
+    parameters:
+      - {name: temperature, unit: degC, expected_interval_s: 1, range: {min: 0, max: 100, action: bad}, max_step: 20,
+         stuck_after_s: 5, windows_s: [1, 10, 60]}
+      - {name: pressure, unit: bar, range: {min: 0, max: 90, action: suspect}, max_rate: 30}
+alarms:
+  - {id: hot, type: hot, severity: HIGH, parameter: temperature, condition: {above: 60, deadband: 5}, on_delay_s: 2,
+     off_delay_s: 1}
+  - {id: cold, type: cold, severity: LOW, parameter: temperature, condition: {below: 15, deadband: 10}}
+  - {id: band, type: band, severity: LOW, parameter: pressure, condition: {inside: [25, 40], deadband: 5},
+     on_delay_s: 1}
+  - {id: out, type: out, severity: LOW, parameter: pressure, condition: {outside: [10, 80], deadband: 5},
+     off_delay_s: 3}
+  - {id: fast, type: fast, severity: LOW, parameter: pressure, condition: {rate_of_change: 20}}
+  - {id: quiet, type: quiet, severity: LOW, asset: pump, condition: {no_data_s: 5}}
+  - {id: dead, type: dead, severity: LOW, asset: pump, condition: {quality_bad_s: 1}}
+"""
+ON_ALL = [{"id": "quiet", "kind": "no_data", "for_s": 5}, {"id": "dead", "kind": "quality", "for_s": 1}]
+RULES: dict[str, Any] = {
+    "windows": [(1, 2, 60), (10, 5, 120), (60, 10, 600)],
+    "limits": {"pump": 9},
+    "series": {
+        ("pump", "temperature"): {
+            "min": 0, "max": 100, "max_step": 20, "stuck_s": 5, "interval_s": 1,
+            "convert": {"degF": lambda value: (value - 32) * 5 / 9},
+            "conditions": [
+                {"id": "hot", "kind": "above", "high": 60, "deadband": 5, "on_delay_s": 2, "off_delay_s": 1},
+                {"id": "cold", "kind": "below", "low": 15, "deadband": 10},
+                *ON_ALL,
+            ],
+        },
+        ("pump", "pressure"): {
+            "min": 0, "max": 90, "range_is_bad": False, "max_rate": 30,
+            "conditions": [
+                {"id": "band", "kind": "inside", "low": 25, "high": 40, "deadband": 5, "on_delay_s": 1},
+                {"id": "out", "kind": "outside", "low": 10, "high": 80, "deadband": 5, "off_delay_s": 3},
+                {"id": "fast", "kind": "rate_of_change", "high": 20},
+                *ON_ALL,
+            ],
+        },
+        ("tank", "temperature"): {
+            "conditions": [
+                {"id": "hot", "kind": "above", "high": 60, "deadband": 5, "on_delay_s": 2, "off_delay_s": 1},
+                {"id": "cold", "kind": "below", "low": 15, "deadband": 10},
+            ],
+        },
+    },
+}  # fmt: skip
+topology = topology_of(TOPOLOGY)
+START_S = START_US // 1_000_000
+
+values = st.one_of(
+    st.integers(0, 16).map(lambda step: step * 6.25),
+    st.floats(0, 100, allow_nan=False).map(lambda value: round(value, 3)),
+    st.sampled_from([None, -5.0, 50.0, 50.0, 95.0, 500.0, True, 1e9]),
+)
+steps = st.tuples(
+    st.sampled_from([("pump", "temperature"), ("pump", "temperature"), ("pump", "pressure"), ("tank", "temperature")]),
+    # ms to the next device time
+    st.sampled_from([100, 137, 200, 700, 1000, 1000, 1000, 2500, 9000, -1500, -1700, -20_000, -150_000, -700_000]),
+    values,
+    st.sampled_from([*["next"] * 6, "repeat", "skip", "no seq", "boot", "old boot", "malformed", "tick", "tick"]),
+    st.sampled_from([1, 50, 400, 1500, 7000]),  # ms to the next append
+    st.sampled_from(
+        [*["plain"] * 8, "device bad", "device suspect", "no device time", "no gateway", "skew", "far", "ahead", "degF"]
+    ),
+)
+
+
+def log_of(plan: list[Any]) -> list[MemoryRecord]:
+    """Records of a plan, and ticks at the end that close every window."""
+    log, now_s, boot = Log(), 0.0, 0
+    newest: dict[Any, int] = {}
+    seqs: Counter[Any] = Counter()
+    for at, (series, step_ms, value, kind, append_ms, how) in enumerate(plan):
+        now_s += append_ms / 1000
+        if kind == "tick":
+            log.tick(now_s)
+            continue
+        if kind == "malformed":
+            log.add(now_s, b'{"asset_id": "pump", "parameter": 5}')
+            continue
+        # a few µs that no other reading has: the order of equal times is nobody's promise
+        time_us = newest.get(series, 0) + step_ms * 1000 + (0 if kind == "repeat" else at)
+        newest[series] = max(newest.get(series, 0), time_us)
+        boot += kind == "boot"
+        run_of = f"b{max(boot - (kind == 'old boot'), 0)}"
+        seqs[series, run_of] += {"repeat": 0, "skip": 3, "no seq": 0}.get(kind, 1)
+        more: dict[str, Any] = {}
+        if kind != "no seq":
+            more = {"boot": run_of, "seq": max(seqs[series, run_of], 1)}
+        log.add(now_s, body_of(series, time_us, value, how, more))
+    for after_s in (1, 10_000, 10_001, 10_002):
+        log.tick(now_s + after_s)
+    return log.records
+
+
+def body_of(series: tuple[str, str], time_us: int, value: Any, how: str, more: dict[str, Any]) -> dict[str, Any]:
+    lag_s = {"skew": 7, "far": -30, "ahead": -3700}.get(how, 0.003)
+    body = message(time_us / 1_000_000, value, lag_s=lag_s, **more)
+    body |= {"asset_id": series[0], "parameter": series[1]}
+    if how == "no device time":
+        del body["timestamps"]["device_time"]
+    if how == "no gateway":
+        del body["timestamps"]["gateway_time"]
+    if how.startswith("device "):
+        body["quality"] = how.removeprefix("device ").upper()
+    if how == "degF" and series == ("pump", "temperature"):
+        body["unit"] = "degF"
+    return body
+
+
+def assert_same_fates(got: Outcome, want: Oracle) -> None:
+    for offset, (fate, code, reasons, value) in want.fates.items():
+        found = "clean" if offset in got.clean else "dlq" if offset in got.dlq else "duplicate"
+        assert found == fate, (offset, fate, reasons)
+        if fate == "clean":
+            said = got.clean[offset]
+            assert (said["quality"], frozenset(said.get("quality_reasons", ()))) == (code, reasons)
+            assert said["value"] == (value if value is None else pytest.approx(value, rel=1e-12))
+        if fate == "dlq":
+            assert {got.reason(offset)} == reasons
+
+
+def assert_same_window(said: dict[str, Any], want: Window, end: int, size: int) -> None:
+    expect = want.fields(end)
+    have = said["aggregates"]
+    assert {name: said["quality_summary"][name] for name in expect["quality_summary"]} == expect["quality_summary"]
+    assert have["count"] == expect["count"]
+    if not expect["count"]:
+        assert all(number is None for name, number in have.items() if name != "count")
+        return
+    ordered = expect["sorted"]
+    span = max(abs(ordered[0]), abs(ordered[-1]))
+    for name in ("avg", "stddev"):
+        if math.isfinite(expect[name]) and span < 1e150:
+            assert have[name] == pytest.approx(expect[name], rel=1e-9, abs=1e-9 * span)
+    for name in ("min", "max", "first", "last"):
+        assert have[name] == pytest.approx(expect[name], rel=1e-12), name
+    if want.late or len(ordered) > 256:
+        assert have["time_weighted_avg"] is None or (
+            ordered[0] - 1e-9 * span <= have["time_weighted_avg"] <= ordered[-1] + 1e-9 * span
+        )
+    elif span < 1e150:
+        assert have["time_weighted_avg"] == pytest.approx(expect["time_weighted_avg"], rel=1e-9, abs=1e-9 * span)
+    for name, q in (("p50", 0.50), ("p95", 0.95), ("p99", 0.99)):
+        if len(ordered) <= 256:
+            assert said["percentile_method"] == "exact"
+            assert have[name] == pytest.approx(percentile(ordered, q), rel=1e-12, abs=1e-12 * span)
+        else:
+            assert said["percentile_method"] == "sketch"
+            assert have[name] == pytest.approx(ordered[int(q * (len(ordered) - 1))], rel=0.010001)
+
+
+def assert_same_windows(got: Outcome, want: Oracle) -> None:
+    assert got.windows.keys() == want.windows.keys()
+    for key, window in want.windows.items():
+        _, size, number = key
+        assert_same_window(got.windows[key], window, (number + 1) * size, size)
+        assert [one["revision"] for one in got.revisions[key]] == list(range(len(got.revisions[key])))
+
+
+def assert_same(got: Outcome, want: Oracle) -> None:
+    assert_same_fates(got, want)
+    assert_same_windows(got, want)
+    events = Counter(
+        (said["type"], said["asset_id"], said.get("parameter"), _us(said["timestamps"]["device_time"]))
+        for said in got.events
+    )
+    assert events == Counter(want.events)
+    changes = Counter(
+        (said["rule_id"], (said["asset_id"], said["parameter"]), said["number"], said["state"] == "ACTIVE",
+         _us(said["time"]))
+        for said in got.changes
+    )  # fmt: skip
+    assert changes == Counter(want.changes)
+
+
+def _us(text: str) -> int:
+    us = us_of(text)
+    assert us is not None
+    return us
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(steps, min_size=1, max_size=100))
+def test_any_log_comes_out_as_the_oracle_says(plan: list[Any]) -> None:
+    records = log_of(plan)
+    assert_same(run(records, topology), expected(records, RULES))
+
+
+def aggregates(got: Outcome, size_s: int, at_s: int) -> list[tuple[int, int, float]]:
+    """Revision, count and average of each emission of a window of pump's temperature."""
+    said = got.revisions[("pump", "temperature"), size_s * 1_000_000, (START_S + at_s) // size_s]
+    return [(one["revision"], one["aggregates"]["count"], one["aggregates"]["avg"]) for one in said]
+
+
+@pytest.mark.parametrize("cuts", [(), (1,), (2,), (3,), (1, 2, 3)])
+def test_a_reading_that_is_late_for_a_window_closed_just_before_it_restates_that_window(cuts: tuple[int, ...]) -> None:
+    log = Log()
+    for at_s, value in ((0.1, 10.0), (9.0, 10.0), (0.5, 30.0)):
+        log.add(at_s, message(at_s, value, len(log.records) + 1))
+    log.tick(10)
+    assert aggregates(run(log.records, topology, cuts), 1, 0) == [(0, 1, 10.0), (1, 2, 20.0)]
+
+
+def test_what_a_device_kept_while_it_was_cut_off_restates_the_windows_that_its_silence_closed() -> None:
+    log = Log()
+    log.add(3.1, message(3.1, 10.0, 1))
+    log.tick(30)
+    for at_s in (4.1, 5.1, 20.1, 90.1):
+        log.add(31, message(at_s, 20.0, len(log.records)))
+    log.tick(32)
+    got = run(log.records, topology)
+    assert aggregates(got, 10, 0) == [(0, 1, 10.0), (1, 3, pytest.approx(50 / 3))]
+    assert aggregates(got, 60, 0) == [(0, 4, 17.5)]
+
+
+def test_a_reading_late_for_the_small_window_is_counted_once_in_the_large_ones() -> None:
+    log = Log()
+    for at_s in (0.1, 4.1, 0.5, 100.0):
+        log.add(4.2, message(at_s, 10.0, len(log.records) + 1))
+    got = run(log.records, topology)
+    assert [aggregates(got, size_s, 0) for size_s in (10, 60)] == [[(0, 3, 10.0)], [(0, 3, 10.0)]]
+
+
+def test_a_reading_beyond_late_retention_is_told_and_restates_only_the_sizes_that_still_can() -> None:
+    log = Log()
+    for at_s in (0.1, 100.0, 0.5):
+        log.add(4.2, message(at_s, 10.0, len(log.records) + 1))
+    log.tick(5)
+    got = run(log.records, topology)
+    assert aggregates(got, 1, 0) == [(0, 1, 10.0)]
+    assert aggregates(got, 10, 0) == [(0, 1, 10.0), (1, 2, 10.0)]
+    assert [said["details"] for said in got.events if said["type"] == "too_late"] == [{"late_by_ms": 99500}]
+
+
+def test_a_window_of_bad_readings_alone_is_told_without_values() -> None:
+    log = Log()
+    for at_s, value in ((0.1, None), (9.0, 10.0), (1.5, None)):
+        log.add(at_s, message(at_s, value, len(log.records) + 1))
+    log.tick(10)
+    got = run(log.records, topology)
+    for at_s in (0, 1):
+        (said,) = got.revisions[("pump", "temperature"), 1_000_000, START_S + at_s]
+        assert said["quality_summary"]["bad_samples"] == 1
+        assert said["aggregates"] == dict.fromkeys(said["aggregates"]) | {"count": 0}
+
+
+def test_numbers_near_the_end_of_all_floats_raise_nothing() -> None:
+    log = Log()
+    for at in range(300):
+        log.add(0, message(at / 100, (-1) ** at * 1.7e308, at + 1) | {"asset_id": "tank"})
+    log.tick(1000)
+    got = run(log.records, topology)
+    assert len(got.clean) == 300
+    assert got.windows[("tank", "temperature"), 10_000_000, START_S // 10]["aggregates"]["max"] == 1.7e308
