@@ -21,6 +21,7 @@ from yarl import URL
 from ironstream.contract import CONTROL_KEY
 from ironstream.engine.api import Chunk, LogicFactory
 from ironstream.engine.control import TICK, TopologyChange, encode_control
+from ironstream.engine.crashpoints import crash_point
 from ironstream.engine.outbox import Outbox
 from ironstream.engine.partition import Partition, PartitionOutputs
 from ironstream.engine.recovery import TableManager
@@ -308,6 +309,7 @@ class App(faust.App):
         for tp in revoked:
             partition = self._partitions.pop(tp, None)
             if partition is not None:
+                crash_point("in_revoke")
                 await partition.close()
 
     async def _announce_topology(self, taken: Mapping[TP, _AgentSpec]) -> None:

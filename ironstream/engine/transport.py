@@ -168,7 +168,6 @@ class Consumer(driver.Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Commit first (Faust does so while it waits for its streams), then let go of the state."""
         await super().on_partitions_revoked(revoked)
-        crash_point("in_revoke")
         await cast("App", self.app).release(revoked)
 
     async def perform_seek(self) -> None:

@@ -1,4 +1,4 @@
-"""A producer whose broker is a dict: batches are built and parsed by aiokafka itself, acknowledged when the test says."""
+"""A producer whose broker is a dict: aiokafka itself builds and parses the batches; the test says when it answers."""
 
 from __future__ import annotations
 

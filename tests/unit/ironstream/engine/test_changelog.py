@@ -130,6 +130,7 @@ def test_the_result_does_not_depend_on_how_the_log_is_fetched(steps: list[tuple[
         if kind == "row":
             key, value = rest
             assert isinstance(key, bytes)
+            assert isinstance(value, int)
             log.row(claim, key, b"%d" % value if value else None)
         elif kind == "marker":
             log.marker(claim, number, number)

@@ -27,9 +27,7 @@ def test_a_topology_change_carries_its_text_unharmed(version: int, text: bytes) 
     assert (change.version, change.text) == (version, text)
 
 
-@pytest.mark.parametrize(
-    "value", [None, b"", b"{", b"\xff", b"[]", b'{"kind":"of the future"}', b'{"kind":"topology"}']
-)
+@pytest.mark.parametrize("value", [None, b"", b"{", b"\xff", b"[]", b'{"kind":"future"}', b'{"kind":"topology"}'])
 def test_what_is_not_known_says_nothing(value: bytes | None) -> None:
     assert decode_control(control(value)) is None
 

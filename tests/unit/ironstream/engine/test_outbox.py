@@ -19,7 +19,7 @@ def rows(*values: bytes) -> list[OutputRow]:
 
 def outbox(producer: InMemoryProducer, failures: list[Exception], **options: int) -> Outbox:
     made = Outbox(failures.append, **options)
-    made.start(producer)  # type: ignore[arg-type]  # the part of it that the outbox uses
+    made.start(producer)
     return made
 
 

@@ -49,7 +49,7 @@ class Rig:
         self.producer = InMemoryProducer()
         self.failures: list[Exception] = []
         self.outbox = Outbox(self.failures.append)
-        self.outbox.start(self.producer)  # type: ignore[arg-type]  # the part of it that the outbox uses
+        self.outbox.start(self.producer)
         self.store = PartitionStore(folder, StoreOptions(1, 1))
         self.producer.write(CHANGELOG, 0, claim_key(CLAIM), b"{}")
         self.logic = Counting(self.store)
