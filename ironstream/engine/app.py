@@ -20,6 +20,7 @@ from yarl import URL
 
 from ironstream.contract import CONTROL_KEY
 from ironstream.engine.api import Chunk, LogicFactory
+from ironstream.engine.assignor import Holdings
 from ironstream.engine.control import TICK, TopologyChange, encode_control
 from ironstream.engine.crashpoints import crash_point
 from ironstream.engine.outbox import Outbox
@@ -98,6 +99,7 @@ class App(faust.App):
         self._partitions: dict[TP, Partition] = {}
         self._taking_over: asyncio.Lock | None = None
         self._epoch = 0
+        self._last_owned: set[int] = set()
         self._failure: BaseException | None = None
         self._crashing: asyncio.Task[None] | None = None
         self._progress: asyncio.Event | None = None
@@ -204,6 +206,11 @@ class App(faust.App):
         """The partition, if this worker owns it and has restored it."""
         return self._partitions.get(tp)
 
+    def holdings(self) -> Holdings:
+        """Which partition numbers this worker had last, and of which it has local copies."""
+        local = {int(path.name) for path in self.config.state_dir.glob("*/[0-9]*") if path.name.isdigit()}
+        return Holdings(sorted(self._last_owned), sorted(local))
+
     def positions(self) -> dict[TP, int]:
         """Offset to go on from, per owned partition."""
         return {tp: partition.position for tp, partition in self._partitions.items()}
@@ -256,6 +263,7 @@ class App(faust.App):
             self._taking_over = asyncio.Lock()
         async with self._taking_over:
             epoch = self._epoch
+            self._last_owned = {tp.partition for tp in assignment}
             wanted = {tp: self._specs[tp.topic] for tp in assignment if tp.topic in self._specs}
             missing = {tp: spec for tp, spec in wanted.items() if tp not in self._partitions}
             if not missing:

@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import aiokafka
-from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from faust import Schema
 from faust.transport.consumer import ensure_TPset
 from faust.transport.drivers import aiokafka as driver
@@ -20,6 +19,7 @@ from faust.types import TP, ConsumerMessage
 from mode import Service
 
 from ironstream.engine.api import Chunk
+from ironstream.engine.assignor import StateAssignor
 from ironstream.engine.crashpoints import crash_point
 from ironstream.engine.unpack import Fetched, records_of
 
@@ -45,7 +45,7 @@ class ChunkSchema(Schema[Any, Any]):
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """The thread that talks to Kafka; own fetch settings and a sticky assignor (less to restore after a rebalance)."""
+    """The thread that talks to Kafka; own fetch settings, unpacking and assignment of partitions."""
 
     async def on_start(self) -> None:
         """Start the consumer and let it unpack records fast."""
@@ -55,12 +55,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         app = cast("App", self.app)
         conf = app.conf
-        self._assignor = StickyPartitionAssignor
+        self._assignor = StateAssignor.bound_to(app.holdings)
         return aiokafka.AIOKafkaConsumer(
             **app.client_settings,
             client_id=conf.broker_client_id,
             group_id=conf.id,
-            partition_assignment_strategy=[StickyPartitionAssignor],
+            partition_assignment_strategy=[self._assignor],
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_poll_interval_ms=int((conf.broker_max_poll_interval or 1000) * 1000),
