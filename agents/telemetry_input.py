@@ -77,6 +77,7 @@ class Names:
         self._table = table
         self._topology = topology
         self._on_new_series = on_new_series
+        self._spoken: set[int] = set()
         self.forget()
 
     def follow(self, topology: Topology) -> None:
@@ -121,13 +122,13 @@ class Names:
             rules = self._topology.series(*identity)
             row = self._table.add(identity, rules)
             self._on_new_series(row, rules)
-        target = self._table.series_rules[row].unit
-        if target is None and unit is not None:
-            self._table.units[row] = unit
-        scale, offset, flags = 1.0, 0.0, _UNUSUAL if tenant is None or site is None or unit != target else 0
-        if target is None:
-            flags = _UNUSUAL if tenant is None or site is None else 0
-        elif unit is not None and unit != target:
+        declared = self._table.series_rules[row].unit
+        if declared is None:
+            self._take_first_unit(row, unit)
+        unusual = not tenant or not site or (declared is not None and unit != declared)
+        scale, offset, flags = 1.0, 0.0, _UNUSUAL if unusual else 0
+        target = self._table.units[row]
+        if target is not None and unit is not None and unit != target:
             found = conversion(unit, target)
             flags |= _NO_CONVERSION if found is None else 0
             scale, offset = found or (1.0, 0.0)
@@ -138,6 +139,16 @@ class Names:
         self._offset.append(offset)
         self._flags.append(flags)
         return number
+
+    def _take_first_unit(self, row: int, unit: str | None) -> None:
+        """A series without a declared unit is aggregated in that of its first reading, and keeps it.
+
+        Later units must not rename it: windows that are open hold values in the first one.
+        """
+        state = self._table.state[row]
+        if row not in self._spoken and not (state["clean"] or state["duplicates"] or state["rejected"]):
+            self._table.units[row] = unit
+        self._spoken.add(row)
 
 
 class _RefusedError(Exception):

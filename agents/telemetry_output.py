@@ -92,6 +92,15 @@ def iso(us: int) -> str:
     return to_iso(min(max(us, 0), MAX_US))
 
 
+_REFUSING: Final = (Reason.TIME_OUT_OF_RANGE, Reason.NOT_A_NUMBER, Reason.RATE_LIMITED, Reason.RANGE)
+
+
+def _refusal(reasons: int) -> str:
+    """The reason why a reading was refused: the first that refuses, not one that only made it doubtful."""
+    names = (str(reason.name).lower() for reason in _REFUSING if reasons & reason)
+    return next(names, "device_quality")
+
+
 class TelemetryOutput:
     """Encodes and sends for one partition."""
 
@@ -124,9 +133,8 @@ class TelemetryOutput:
         if len(rejected):
             places = given.source[batch.row[rejected]].tolist()
             for at, place in zip(rejected.tolist(), places, strict=True):
-                names = reason_names(int(batch.reasons[at]))
                 detail = f"{'/'.join(self._table.identities[batch.series[at]])}: value {batch.value[at]:.6g}"
-                self._dead_letter(records[place], names[-1] if names else "device_quality", detail, out)
+                self._dead_letter(records[place], _refusal(int(batch.reasons[at])), detail, out)
 
     def _clean(self, given: Input, at: NDArray[np.int64]) -> Iterator[Row]:
         """Rows of clean readings. What all have in common is set in one tight loop, the rest for those that need it."""
@@ -140,7 +148,7 @@ class TelemetryOutput:
         version = self.topology_version
         for reading, of, append, skew_ms in zip(readings, series, appends, skews, strict=True):
             reading.schema_version = SCHEMA_VERSION
-            reading.quality = "GOOD"
+            reading.quality, reading.quality_reasons = "GOOD", None
             reading.clock_skew_ms = skew_ms
             reading.topology_version = version
             reading.timestamps.kafka_time = stamps[append]

@@ -83,6 +83,7 @@ class Decoded:
     """Machine status in flat payloads, as records for events.raw."""
 
 
+_VERSIONS: Final = frozenset((None, *range(SCHEMA_VERSION + 1)))
 _SENTINEL: Final = secrets.randbits(62)
 _SEPARATOR: Final = b",%d," % _SENTINEL
 _batch_decoder: Final = msgspec.json.Decoder(list[WireReading | int])
@@ -124,7 +125,9 @@ def _decode_together(values: Sequence[bytes | None]) -> list[WireReading] | None
     readings = both[::2]
     if set(map(type, readings)) != {WireReading}:
         return None
-    return readings  # type: ignore[return-value]  # no numbers are left
+    if not {reading.schema_version for reading in readings} <= _VERSIONS:  # type: ignore[union-attr]  # no numbers are left
+        return None
+    return readings  # type: ignore[return-value]  # as above
 
 
 def _decode_one(value: bytes | None, place: int, into: Decoded) -> None:
@@ -157,7 +160,7 @@ def _decode_loosely(value: bytes, place: int, into: Decoded) -> None:
 
 
 def _append(into: Decoded, reading: WireReading, place: int, extra: Extra, part: str | None) -> None:
-    if reading.schema_version is not None and not 0 <= reading.schema_version <= SCHEMA_VERSION:
+    if reading.schema_version not in _VERSIONS:
         raise DecodeError("schema_version", f"{reading.schema_version} is unknown; this release reads {SCHEMA_VERSION}")
     at = len(into.readings)
     into.readings.append(reading)

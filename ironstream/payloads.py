@@ -35,6 +35,8 @@ def _flat_machine(raw: dict[str, Any]) -> Forwarded:
     status = None
     if raw.get("status") is not None:
         status = {**identity, "machine_id": raw["machine_id"], "ts": raw["ts"], "status": raw["status"]}
+    if not metrics and status is None:
+        raise DecodeError("metrics", "empty, and there is no status: the payload says nothing")
     readings = [({**unknown, **common, "parameter": name, "value": value}, name) for name, value in metrics.items()]
     return Forwarded(readings, status)
 

@@ -94,8 +94,9 @@ class WindowStage:
         watermark = np.full(n, NEVER)
         state = table.state[:n][seen]
         watermark[seen] = state["watermark"] + np.maximum(now - state["last_append"], 0)
-        closed += self._ascend(None, None, watermark, seen, by_silence=True)
-        return self._kept(closed, table.state["watermark"])
+        # Kept at once: what silence closes now may reopen a window that has just been restated.
+        self._kept(closed, table.state["watermark"])
+        return closed + self._kept(self._ascend(None, None, watermark, seen, by_silence=True), table.state["watermark"])
 
     def _kept(self, closed: list[Closed], watermark: Ints) -> list[Closed]:
         for one in closed:

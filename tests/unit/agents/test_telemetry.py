@@ -280,3 +280,79 @@ def test_numbers_near_the_end_of_all_floats_raise_nothing() -> None:
     got = run(log.records, topology)
     assert len(got.clean) == 300
     assert got.windows[("tank", "temperature"), 10_000_000, START_S // 10]["aggregates"]["max"] == 1.7e308
+
+
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({"value": 500.0, "unit": "furlong"}, "range"),
+        ({"value": 500.0, "quality": "WORN"}, "range"),
+        ({"value": 50.0, "quality": "BAD", "lag_s": 7}, "device_quality"),
+        ({"value": None, "unit": "furlong"}, "not_a_number"),
+        ({"value": 50.0, "lag_s": -4000, "quality": "WORN"}, "time_out_of_range"),
+    ],
+)
+def test_a_dead_letter_names_what_made_the_reading_bad_not_what_made_it_doubtful(
+    more: dict[str, Any], reason: str
+) -> None:
+    log = Log()
+    log.add(0, message(0, seq=1, **more))
+    assert run(log.records, topology).reason(0) == reason
+
+
+def test_the_surplus_of_a_babbling_device_is_refused_and_leaves_no_trace_in_windows() -> None:
+    log = Log()
+    for at in range(12):
+        log.add(0.5, message(at / 100, 50.0, at + 1))
+    log.add(3600, message(1.0, 50.0, 13))
+    log.tick(8000)
+    got = run(log.records, topology)
+    assert [got.reason(offset) for offset in sorted(got.dlq)] == ["rate_limited"] * 3
+    assert aggregates(got, 1, 0) == [(0, 9, 50.0)]
+    assert [said["type"] for said in got.events] == ["rate_limited"]
+
+
+def test_a_series_without_a_declared_unit_is_aggregated_in_the_unit_of_its_first_reading() -> None:
+    log = Log()
+    for at_s, value, unit in ((0.1, 1.0, "bar"), (0.2, 100.0, "kPa"), (0.3, 1.0, None), (0.4, 1.0, "furlong")):
+        log.add(0, message(at_s, value, unit=unit) | {"asset_id": "tank", "parameter": "level"})
+    log.tick(1000)
+    for cuts in ((), (1, 2, 3, 4)):
+        got = run(log.records, topology, cuts)
+        said = got.windows[("tank", "level"), 1_000_000, START_S]
+        assert (said["unit"], said["aggregates"]["avg"]) == ("bar", pytest.approx(1.0))
+        assert [(one["value"], one.get("unit")) for one in got.clean.values()] == [
+            (1.0, "bar"), (100.0, "kPa"), (1.0, None), (1.0, "furlong"),
+        ]  # fmt: skip
+        assert got.clean[3]["quality_reasons"] == ["unit_mismatch"]
+
+
+def test_what_a_device_says_of_reasons_and_enrichment_is_replaced_by_what_was_found() -> None:
+    log = Log()
+    log.add(0, message(0, True, 1, quality_reasons=["stuck"], site_name="x", clock_skew_ms=9, tenant_id="", site_id=""))
+    said = run(log.records, topology).clean[0]
+    assert "quality_reasons" not in said
+    assert (said["value"], said["clock_skew_ms"], said["tenant_id"], said["site_id"]) == (1, 0, "default", "default")
+
+
+def test_a_rate_is_told_between_measured_values_and_never_from_a_bad_one() -> None:
+    log = Log()
+    for at_s, value, quality in ((0, 50.0, "GOOD"), (1, 5000.0, "BAD"), (2, 50.0, "GOOD"), (3, 80.0, "GOOD")):
+        log.add(at_s, message(at_s, value, at_s + 1, parameter="pressure", quality=quality))
+    changes = [(said["rule_id"], said["value"]) for said in run(log.records, topology).changes]
+    assert ("fast", 30.0) in changes
+    assert [rule for rule, _ in changes].count("fast") == 1
+
+
+def test_an_alarm_on_an_aggregate_names_the_reading_that_closed_the_window() -> None:
+    alarm = "alarms:\n  - {id: m, type: m, severity: LOW, parameter: temperature, on: aggregate, "
+    alarm += "aggregate: {size_s: 1, field: avg}, condition: {above: 40, deadband: 10}}\n"
+    windows = "windows: [{size_s: 1, grace_s: 2, late_retention_s: 60}]\n"
+    log = Log()
+    for at_s, value in enumerate([50.0, 35.0, 20.0, 20.0, 20.0, 20.0, 20.0]):
+        log.add(at_s, message(at_s, value, at_s + 1))
+    got = run(log.records, topology_of("version: 1\nsites: [{id: default}]\n" + windows + alarm))
+    assert [(said["state"], said["value"], said["evidence"]["offset"]) for said in got.changes] == [
+        ("ACTIVE", 50.0, 3),
+        ("CLEARED", 20.0, 5),
+    ]
