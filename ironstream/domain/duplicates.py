@@ -117,15 +117,17 @@ class Duplicates:
         state = table.state[series]
         kept = self.runs.setdefault(series, [])
         current = int(state["boot"])
-        if current and not any(run.boot == current for run in kept):
-            kept.append(Run(current, int(state["seq"])))
+        if current:
+            running = next((run for run in kept if run.boot == current), None)
+            if running is None:
+                kept.append(running := Run(current))
+            # Only the columns know how far the current run has come, and this seq may make another one current.
+            running.high = int(state["seq"])
         run = next((run for run in kept if run.boot == boot), None)
         if run is None:
             run = Run(boot)
             kept.append(run)
             del kept[:-RUNS_KEPT]
-        elif run.boot == current:
-            run.high = int(state["seq"])
         fresh = run.add(seq)
         if boot == current or fresh:
             # The run that sent last is the current one, which the columns hold.
