@@ -112,26 +112,33 @@ class Deployment:
         self._workers.append(worker)
         return worker
 
+    def only_worker(self) -> Worker:
+        """The one worker that runs: started if there is none, the others killed."""
+        living = [worker for worker in self._workers if worker.running]
+        for worker in living[1:]:
+            worker.kill()
+        return living[0] if living else self.start_worker()
+
+    def no_worker(self) -> None:
+        """Kill all workers."""
+        for worker in self._workers:
+            worker.kill()
+
     def delete_state(self) -> None:
         """Remove the local copies of a deployment whose workers are all dead."""
         self.faults["local state deleted"] += 1
         shutil.rmtree(self.settings.data_dir / "state", ignore_errors=True)
 
-    async def keep_running(self, until: float) -> None:
-        """Have at least one worker until that time (monotonic), as a service manager would."""
-        while time.monotonic() < until:
-            if not any(worker.running for worker in self._workers):
-                self.start_worker()
-            await asyncio.sleep(0.2)
-
     async def processing(self, within_s: float = DRAIN_S) -> None:
         """Return once a commit of the group moves: somebody is at work."""
-        before = await self.committed()
+        before: dict[TopicPartition, int] = {}
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
-            await asyncio.sleep(0.3)
-            if await self.committed() != before:
+            now = await self.committed()
+            before = before or now
+            if now != before:
                 return
+            await asyncio.sleep(0.3)
         raise AssertionError(f"no worker made progress within {within_s:.0f} s\n{self.last_words()}")
 
     async def stop_workers(self) -> None:
@@ -149,8 +156,7 @@ class Deployment:
 
     def close(self) -> None:
         """End whatever is left."""
-        for worker in self._workers:
-            worker.kill()
+        self.no_worker()
 
     # -- load -----------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ _STARTED_S = 60.0
 
 async def kill_workers(on: Deployment, times: int, *, delete_state_every: int = 0) -> None:
     """kill -9 of the only worker at a random moment of its work, and a new one at once."""
-    worker = on.start_worker()
+    worker = on.only_worker()
     for number in range(1, times + 1):
         await on.processing()
         await asyncio.sleep(on.random.uniform(0.0, 2.0))
@@ -28,7 +28,7 @@ async def kill_workers(on: Deployment, times: int, *, delete_state_every: int = 
 
 async def join_and_leave(on: Deployment, times: int) -> None:
     """A second worker that comes for some seconds and goes, in order or by kill -9."""
-    on.start_worker()
+    on.only_worker()
     await on.processing()
     for number in range(times):
         second = on.start_worker()
@@ -45,7 +45,7 @@ async def join_and_leave(on: Deployment, times: int) -> None:
 
 async def stop_and_continue(on: Deployment) -> None:
     """SIGSTOP past the session timeout while another worker takes over, then SIGCONT: the sleeper must step back."""
-    sleeper = on.start_worker()
+    sleeper = on.only_worker()
     await on.processing()
     sleeper.send(signal.SIGSTOP)
     on.faults["SIGSTOP past the session timeout"] += 1
@@ -60,7 +60,7 @@ async def stop_and_continue(on: Deployment) -> None:
 
 async def kill_broker(on: Deployment, kafka: EmbeddedKafka, times: int) -> None:
     """kill -9 of the broker and a restart on the same data; workers that gave up are started again."""
-    on.start_worker()
+    on.only_worker()
     await on.processing()
     for _ in range(times):
         await asyncio.sleep(on.random.uniform(0.0, 2.0))
@@ -68,12 +68,12 @@ async def kill_broker(on: Deployment, kafka: EmbeddedKafka, times: int) -> None:
         on.faults["kill -9 of the broker"] += 1
         await asyncio.sleep(on.random.uniform(0.0, 1.5))
         await kafka.start()
-        await on.keep_running(time.monotonic() + 6.0)
         await _somebody_works(on)
 
 
 async def crash_at(on: Deployment, point: str, count: int) -> None:
-    """A worker that dies at a named point, and one that takes over from it."""
+    """A worker that dies when it comes to a named point for the `count`th time."""
+    on.no_worker()
     worker = on.start_worker(f"{point}:{count}")
     if point == "in_revoke":
         await on.processing()
@@ -87,7 +87,7 @@ async def _somebody_works(on: Deployment) -> None:
     """Progress, with whatever restarts of workers it takes."""
     deadline = time.monotonic() + _STARTED_S
     while time.monotonic() < deadline:
-        await on.keep_running(time.monotonic() + 0.5)
+        on.only_worker()
         try:
             await on.processing(within_s=6.0)
         except AssertionError:

@@ -179,7 +179,7 @@ class Plant:
 
     def _reading(self, series: _Series, time_us: int) -> Message:
         rnd = self._random
-        if rnd.random() < 0.0004:
+        if rnd.random() < 0.0015:
             series.boot, series.seq = f"boot-{self.seed}-{rnd.randrange(1, 10**9)}", 0
         series.seq += 1
         wave = sin(time_us / 1e6 / series.period * 6.283 + series.phase)
