@@ -7,6 +7,7 @@ BIN     := $(VENV)/bin
 STAMP   := $(VENV)/.installed
 PYTHON  ?= python3
 DURATION ?=
+SEED ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
@@ -43,6 +44,10 @@ up: $(STAMP) ## everything of topology.yaml on this machine, Kafka included, unt
 .PHONY: test
 test: $(STAMP) ## every test; PYTEST_ARGS="-k name -x" narrows it
 	$(BIN)/pytest $(PYTEST_ARGS)
+
+.PHONY: faults
+faults: $(STAMP) ## kill workers and broker at random for DURATION seconds (600), SEED=… repeats the same faults
+	$(BIN)/python -m tests.support.faults.campaign $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION))
 
 .PHONY: check
 check: $(STAMP) ## style, types, import rules
