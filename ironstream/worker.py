@@ -15,6 +15,7 @@ import structlog
 from agents import alarms, events, telemetry
 from ironstream.engine.app import App, EngineConfig
 from ironstream.errors import BrokerError, ConfigurationError
+from ironstream.metrics import MetricsServer
 from ironstream.settings import Settings
 from ironstream.topics import ensure_topics, topic_specs
 from ironstream.topology import compile_topology, load_topology
@@ -53,6 +54,9 @@ def build_app(settings: Settings) -> App:
     telemetry.register(app, compiled, settings.partitions)
     events.register(app, compiled)
     alarms.register(app, compiled)
+    if settings.metrics_port is not None:
+        # a child of the app, so that Faust's own way to run a worker has it too; started first, stopped last
+        app.add_dependency(MetricsServer(app, settings.metrics_host, settings.metrics_port))
     return app
 
 

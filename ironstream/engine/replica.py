@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from ironstream.engine.changelog import Replay, Row
 from ironstream.errors import BrokerError
+from ironstream.topics import describe
 
 _FETCH_MS: Final = 100
 
@@ -28,6 +29,7 @@ class Replica:
     def __init__(self, client_settings: Mapping[str, Any], changelog: str) -> None:
         """`client_settings` are those of `Settings.kafka_client_kwargs`, `changelog` is the topic with its prefix."""
         self.rows: dict[int, dict[bytes, bytes]] = {}
+        self._client_settings = dict(client_settings)
         self._changelog = changelog
         self._replays: dict[int, Replay] = {}
         self._ends: dict[TopicPartition, int] = {}
@@ -55,14 +57,13 @@ class Replica:
         await self._consumer.stop()
 
     async def _assign(self) -> None:
-        # asked for by name, a missing topic would be made by brokers that create topics on sight
-        if self._changelog not in await self._consumer.topics():
+        state = (await describe(self._client_settings, [self._changelog])).get(self._changelog)
+        if state is None:
             raise BrokerError(
                 f"There is no topic {self._changelog}: no worker of this deployment has run on this Kafka.",
                 "Start one (`ironstream worker`); is IRONSTREAM_TOPIC_PREFIX that of the deployment?",
             )
-        partitions = self._consumer.partitions_for_topic(self._changelog) or set()
-        assigned = [TopicPartition(self._changelog, partition) for partition in sorted(partitions)]
+        assigned = [TopicPartition(self._changelog, partition) for partition in range(state.partitions)]
         for tp in assigned:
             self.rows[tp.partition] = {}
             self._replays[tp.partition] = Replay()

@@ -1,0 +1,1 @@
+"""The commands of `ironstream`, one module per group; `ironstream.cli` puts them together."""

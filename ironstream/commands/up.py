@@ -1,0 +1,151 @@
+"""`ironstream up`: Kafka, a worker and the adapters on one machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+
+from ironstream.commands import children
+from ironstream.commands.children import Child
+from ironstream.commands.kafka_start import start_kafka
+from ironstream.commands.options import BootstrapOption, DataDirOption, TopologyOption, settings_of
+from ironstream.commands.output import err, run
+from ironstream.commands.signals import Stop, stop_on_signals
+from ironstream.commands.topics import specs_of
+from ironstream.embedded import EmbeddedKafka
+from ironstream.errors import ConfigurationError
+from ironstream.settings import Settings
+from ironstream.topics import ensure_topics
+
+_POLL_S: Final = 0.2
+_BACKOFF_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
+_STEADY_S: Final = 60.0
+_BAD_CONFIGURATION: Final = 2
+
+
+def up(
+    bootstrap: BootstrapOption = None,
+    topology: TopologyOption = None,
+    data_dir: DataDirOption = None,
+    simulator: Annotated[
+        bool, typer.Option("--simulator", help="Run the simulated plant on 127.0.0.1:5020 as well.")
+    ] = False,
+) -> None:
+    """Run everything of topology.yaml on this machine until Ctrl-C: Kafka, topics, a worker, the adapters.
+
+    Kafka is the embedded one, which keeps its data in the data folder; --bootstrap uses one that runs already. What
+    dies is started again. Logs are in DATA_DIR/logs.
+
+    Examples:
+
+      ironstream up
+
+      ironstream up --simulator
+
+      ironstream up --bootstrap kafka-1:9092 --topology plant.yaml
+    """
+    settings = settings_of(bootstrap=bootstrap, topology=topology, data_dir=data_dir)
+    # a topology that cannot be used is told before anything starts
+    specs = specs_of(settings)
+    console = err()
+    with stop_on_signals() as stop:
+        kafka = None if _uses_own_kafka(bootstrap) else _kafka(settings, console, stop)
+        try:
+            if stop.requested:
+                return
+            differences = run(
+                ensure_topics(settings.kafka_client_kwargs(), specs, settings.replication), settings.bootstrap
+            )
+            for difference in differences:
+                console.print(f"[yellow]note:[/] {difference}")
+            processes = _processes(settings, simulator)
+            console.print(f"[bold green]up[/] on Kafka {settings.bootstrap}; Ctrl-C ends it")
+            _supervise(processes, console, stop)
+        finally:
+            if kafka is not None:
+                console.print("stopping Kafka")
+                asyncio.run(kafka.stop())
+
+
+def _uses_own_kafka(bootstrap: str | None) -> bool:
+    return bootstrap is not None or "IRONSTREAM_BOOTSTRAP" in os.environ
+
+
+def _kafka(settings: Settings, console: Console, stop: Stop) -> EmbeddedKafka:
+    port = int(settings.bootstrap.rpartition(":")[2])
+    return start_kafka(settings.data_dir / "kafka", port, settings, console, stop)
+
+
+def _processes(settings: Settings, simulator: bool) -> list[Child]:
+    """What is to run, in the order of the start; it is stopped in the opposite order."""
+    env = environment(settings)
+    logs = settings.data_dir / "logs"
+    processes = [Child("worker", children.ironstream("worker"), logs / "worker.log", env)]
+    if simulator:
+        command = children.python("-m", "adapters.simulator", "--port", "5020")
+        processes.append(Child("simulator", command, logs / "simulator.log", env))
+    if _has_pipelines(settings.topology):
+        command = children.ironstream("adapter", "--all")
+        health = {"IRONSTREAM_HEALTH_PORT": os.environ.get("IRONSTREAM_HEALTH_PORT", "0")}
+        processes.append(Child("adapters", command, logs / "adapters.log", env | health))
+    return processes
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Environment of a child process with these settings."""
+    return os.environ | {
+        "IRONSTREAM_BOOTSTRAP": settings.bootstrap,
+        "IRONSTREAM_DATA_DIR": str(settings.data_dir),
+        "IRONSTREAM_TOPOLOGY": str(settings.topology),
+    }
+
+
+def _has_pipelines(path: Path) -> bool:
+    from ironstream.gateway.from_topology import pipelines_of
+    from ironstream.topology import load_topology
+
+    return bool(pipelines_of(load_topology(path)))
+
+
+def _supervise(processes: list[Child], console: Console, stop: Stop) -> None:
+    """Keep the processes running until `stop`; what dies comes back, later each time it dies soon again."""
+    started: dict[str, float] = {}
+    deaths = dict.fromkeys((child.name for child in processes), 0)
+    due: dict[str, float] = {child.name: 0.0 for child in processes}
+    try:
+        while not stop.requested:
+            now = time.monotonic()
+            for child in processes:
+                name = child.name
+                if child.running:
+                    continue
+                if name in started:
+                    _tell_end(child, console)
+                    deaths[name] = 1 if now - started.pop(name) > _STEADY_S else deaths[name] + 1
+                    due[name] = now + _BACKOFF_S[min(deaths[name], len(_BACKOFF_S)) - 1]
+                if now >= due[name]:
+                    child.start()
+                    started[name] = now
+                    console.print(f"  {name}: process {child.pid}, log {child.log_file}")
+            stop.wait(_POLL_S)
+    finally:
+        for child in reversed(processes):
+            if child.running:
+                console.print(f"stopping {child.name}")
+            child.stop()
+
+
+def _tell_end(child: Child, console: Console) -> None:
+    if child.exit_code == _BAD_CONFIGURATION:
+        raise ConfigurationError(
+            f"{child.name} refuses its configuration:\n{child.last_words()}", f"All of its log: {child.log_file}"
+        )
+    console.print(f"[bold red]{child.name} ended[/] with exit code {child.exit_code} and is started again:")
+    console.print(child.last_words(), markup=False)
+    console.print(f"  all of its log: {child.log_file}", markup=False)

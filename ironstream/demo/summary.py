@@ -1,0 +1,49 @@
+"""What a demo has shown, as a table or as JSON."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ironstream.contract import Topic
+from ironstream.demo.scene import Milestone, Scene
+
+
+def as_json(scene: Scene, seconds: float) -> dict[str, Any]:
+    """The summary for programs; times are in s after the set-up."""
+    clean = scene.counts[Topic.TELEMETRY_CLEAN]
+    return {
+        "complete": not scene.missing,
+        "missing": [str(milestone) for milestone in scene.missing],
+        "seconds": round(seconds, 1),
+        "clean_readings": clean,
+        "readings_per_s": round(clean / max(seconds, 1e-3), 1),
+        "seen": {
+            str(milestone): {"first_s": round(seen.first_s, 1), "count": seen.count}
+            for milestone, seen in scene.milestones.items()
+        },
+        "dead_letters": {reason: letters.count for reason, letters in scene.dead_letters.items()},
+    }
+
+
+def print_summary(console: Console, scene: Scene, seconds: float) -> None:
+    """The summary for people."""
+    table = Table(title=f"Seen in {seconds:.0f} s", title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table.add_column("what")
+    table.add_column("first after", justify="right")
+    table.add_column("count", justify="right")
+    for milestone in Milestone:
+        seen = scene.milestones.get(milestone)
+        if seen is None:
+            table.add_row(Text(milestone, style="bold red"), Text("not seen", style="bold red"), "")
+        else:
+            table.add_row(milestone, f"{seen.first_s:.1f} s", f"{seen.count:,}")
+    console.print(table)
+    clean = scene.counts[Topic.TELEMETRY_CLEAN]
+    console.print(f"{clean:,} clean readings, {clean / max(seconds, 1e-3):,.0f} a second")
+    if scene.dead_letters:
+        reasons = ", ".join(f"{letters.count:,} {reason}" for reason, letters in sorted(scene.dead_letters.items()))
+        console.print(f"dead letters: {reasons}")
