@@ -22,7 +22,7 @@ from tables.alarms import (
     SeenCommand,
 )
 
-Kind = Literal["alarm", "asset", "last"]
+Kind = Literal["alarm", "asset"]
 
 
 class AlarmRegister:
@@ -49,8 +49,6 @@ class AlarmRegister:
             self._index(alarm_id, alarm)
         for asset, suppression in self.suppressions.items():
             self._schedule(suppression.until_ms, "asset", asset)
-        for name, last in self.last_conditions.items():
-            self._schedule(last.seen_ms + CLOSED_RETENTION_MS, "last", name)
 
     @property
     def now_ms(self) -> int:
@@ -85,11 +83,11 @@ class AlarmRegister:
         self._schedule(suppression.until_ms, "asset", asset)
 
     def took(self, series: str, last: LastCondition) -> None:
-        """Keep the number of the last condition that was taken of a rule on a series."""
-        known = series in self.last_conditions
+        """Keep the number of the last condition that was taken of a rule on a series.
+
+        It is never forgotten: a repeat of an older one would raise an alarm that was over long ago.
+        """
         self.last_conditions[series] = last
-        if not known:
-            self._schedule(last.seen_ms + CLOSED_RETENTION_MS, "last", series)
 
     def seen_command(self, command_id: str) -> SeenCommand | None:
         """What became of a command that came before; None also when that is too long ago."""
@@ -115,9 +113,7 @@ class AlarmRegister:
         """
         while self._due and self._due[0][0] <= self.now_ms:
             due_ms, kind, name = heapq.heappop(self._due)
-            if kind == "last":
-                self._forget_condition(due_ms, name)
-            elif kind == "asset":
+            if kind == "asset":
                 suppression = self.suppressions.get(name)
                 if suppression is not None and suppression.until_ms == due_ms:
                     yield due_ms, kind, name
@@ -126,7 +122,7 @@ class AlarmRegister:
                 if alarm is None or _alarm_due(alarm) != due_ms:
                     continue  # moved on since
                 if alarm.state == "CLEARED":
-                    self._forget(due_ms, name, alarm)
+                    self._forget(name, alarm)
                 else:
                     yield due_ms, kind, name
 
@@ -145,25 +141,13 @@ class AlarmRegister:
     def _schedule(self, due_ms: int, kind: Kind, name: str) -> None:
         heapq.heappush(self._due, (due_ms, kind, name))
 
-    def _forget(self, due_ms: int, alarm_id: str, alarm: Alarm) -> None:
+    def _forget(self, alarm_id: str, alarm: Alarm) -> None:
         del self.alarms[alarm_id]
         del self._of_occurrence[alarm.occurrence_id]
         of_asset = self._of_asset[alarm.key.asset]
         of_asset.discard(alarm_id)
         if not of_asset:
             del self._of_asset[alarm.key.asset]
-        self._forget_condition(due_ms, series_of(alarm.key))
-
-    def _forget_condition(self, due_ms: int, series: str) -> None:
-        last = self.last_conditions.get(series)
-        # as long as the alarm is known a repeat would still do harm; when it is forgotten this is called again
-        if last is None or last.alarm_id in self.alarms:
-            return
-        end_ms = last.seen_ms + CLOSED_RETENTION_MS
-        if end_ms > due_ms:
-            self._schedule(end_ms, "last", series)
-        else:
-            del self.last_conditions[series]
 
 
 def series_of(key: AlarmKey) -> str:

@@ -118,7 +118,9 @@ class TelemetryPartition:
         if self._live.follow(record):
             # The rows know nothing of rules, so a new version takes over what the old one left.
             self.flush()
+            before = self.state
             self._build()
+            self._output.changes(self.state.withdraw(before), {}, record.offset, self._clock_us // 1000, out)
         elif isinstance(decode_control(record), Tick):
             with np.errstate(all="ignore"):
                 closed = self.state.windows.tick(self.state.table, self._clock_us)

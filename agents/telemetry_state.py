@@ -7,15 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ironstream.domain.conditions import Conditions
+from ironstream.domain.conditions import Change, Conditions
 from ironstream.domain.duplicates import Duplicates
 from ironstream.domain.rules import SeriesRules, WindowSize
 from ironstream.domain.segments import Ints
 from ironstream.domain.series import SeriesTable
-from ironstream.domain.windows.level import Closed
+from ironstream.domain.windows.level import Closed, KeptWindows
 from ironstream.domain.windows.slots import Windows
 from ironstream.domain.windows.stage import WindowStage
-from ironstream.domain.windows.stats import FREE
 from ironstream.engine.api import Store
 from tables import windows as window_rows
 from tables.series import ASSETS, CONDITIONS, SERIES, identity_of, series_name
@@ -53,16 +52,18 @@ class TelemetryState:
 
     def load(self, rules_of: Any) -> None:
         """Take in all rows of the store; `rules_of(tenant, site, asset, parameter)` gives the rules of each series."""
+        elements = []
         for key, row in self._store.scan(SERIES.prefix):
             identity = identity_of(key[len(SERIES.prefix) :])
-            element, rest = SERIES.unpack(row)
+            element, rest = SERIES.split(row)
             series = self.table.add(identity, rules_of(*identity))
-            self.table.state[series] = element
+            elements.append(element)
             if rest:
                 self.seen.restore(series, rest)
                 if self.table.units[series] is None:
                     self.table.units[series] = rest.get("unit")
             self.register(series, self.table.series_rules[series])
+        self.table.state[: len(elements)] = SERIES.join(elements)
         for key, row in self._store.scan(ASSETS.prefix):
             element, _ = ASSETS.unpack(row)
             tenant, site, asset = key[len(ASSETS.prefix) :].decode().split("/")
@@ -79,17 +80,38 @@ class TelemetryState:
             self.conditions.state[at], _ = CONDITIONS.unpack(row)
             self.conditions.state[at]["series"] = series
 
+    def withdraw(self, before: TelemetryState) -> list[Change]:
+        """Clear the conditions that were raised by rules which are no more: nothing else would ever clear them."""
+        changes = []
+        for at in before.conditions.active():
+            old, rule = before.conditions.state, before.conditions.instances[at].rule
+            identity = before.table.identities[int(old["series"][at])]
+            series = self.table.find(identity)
+            if series is None or (rule.rule_id, series) in self.conditions.by_name:
+                continue
+            time = int(self.table.state["watermark"][series])
+            old["active"][at], old["number"][at] = False, old["number"][at] + 1
+            name = series_name(identity) + b"/" + rule.rule_id.encode()
+            self._store.put(CONDITIONS.prefix + name, CONDITIONS.pack(old, at))
+            changes.append(Change(rule, series, False, int(old["number"][at]), time, float("nan"), -1))
+        return changes
+
     def _load_windows(self) -> None:
         by_size = {level.size.size_us: at for at, level in enumerate(self.windows.levels)}
+        kept = [KeptWindows() for _ in by_size]
+        owners: list[list[int]] = [[] for _ in by_size]
         for key, row in self._store.scan(window_rows.OPEN):
             size, name = window_rows.parse_open_key(key)
             series = self.table.find(identity_of(name))
             if series is None or size not in by_size:
                 continue
-            level = self.windows.levels[by_size[size]]
-            level.closed_by_silence[series], windows = window_rows.unpack_open(row)
-            for window in windows:
-                level.put_back(series, window)
+            at = by_size[size]
+            level = self.windows.levels[at]
+            level.closed_by_silence[series], count = window_rows.unpack_open(row, kept[at])
+            owners[at] += [series] * count
+        for level, mine, windows in zip(self.windows.levels, owners, kept, strict=True):
+            if mine:
+                level.put_back(np.array(mine, np.int64), windows)
         for key, row in self._store.scan(window_rows.REOPENED):
             size, name, number = window_rows.parse_window_key(window_rows.REOPENED, key)
             series = self.table.find(identity_of(name))
@@ -165,11 +187,8 @@ class TelemetryState:
         for level in self.windows.levels:
             changed = np.flatnonzero(level.dirty)
             level.dirty[:] = False
-            for series in changed.tolist():
-                slots = level.slots_of(np.array([series]))
-                windows = level.slots.all.take(slots[level.slots.head["index"][slots] != FREE])
-                key = window_rows.open_key(level.size.size_us, self.names[series])
-                put(key, window_rows.pack_open(int(level.closed_by_silence[series]), windows))
+            for series, row in zip(changed.tolist(), window_rows.pack_open(level, changed), strict=True):
+                put(window_rows.open_key(level.size.size_us, self.names[series]), row)
         rows = {}
         for (at, series, number), window in self.windows.reopened.windows.items():
             size = self.windows.sizes[at].size_us

@@ -31,12 +31,23 @@ class PackedLayout:
 
     def unpack(self, row: bytes) -> tuple[Any, dict[str, Any]]:
         """Element and rest. Raises EngineError for a row of another layout."""
+        element, rest = self.split(row)
+        return np.frombuffer(element, self.dtype, 1)[0], rest
+
+    def split(self, row: bytes) -> tuple[bytes, dict[str, Any]]:
+        """Bytes of the element, and the rest. For many rows: `join` makes a column of the elements."""
+        self._check(row)
+        rest = msgspec.msgpack.decode(row[self._length :]) if len(row) > self._length else {}
+        return row[1 : self._length], rest
+
+    def join(self, elements: list[bytes]) -> NDArray[Any]:
+        """The column of elements that `split` gave."""
+        return np.frombuffer(b"".join(elements), self.dtype)
+
+    def _check(self, row: bytes) -> None:
         if row[:1] != self._version or len(row) < self._length:
             raise EngineError(
                 f"table {self.name}: a row has layout {row[:1].hex() or 'none'}, "
                 f"this release reads {self._version.hex()}",
                 "run the release that wrote it, or delete the changelog topic and let the worker start from raw",
             )
-        element = np.frombuffer(row, self.dtype, 1, offset=1)[0]
-        rest = msgspec.msgpack.decode(row[self._length :]) if len(row) > self._length else {}
-        return element, rest

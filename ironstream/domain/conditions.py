@@ -77,38 +77,33 @@ class Conditions:
         self._timed: list[int] = []
 
     def register(self, series: int, rules: tuple[ConditionRule, ...]) -> None:
-        """Set the conditions of a series; those it had before and has no more are forgotten."""
-        for slot in self._slots:
-            if series < len(slot):
-                slot[series] = -1
-        for size, owner in [key for key in self._on_aggregates if key[1] == series]:
-            del self._on_aggregates[size, owner]
-        wanted = {rule.rule_id for rule in rules}
-        for name in [key for key in self.by_name if key[1] == series and key[0] not in wanted]:
-            self.by_name.pop(name)
+        """Set the conditions of a new series."""
         on_readings = 0
         for rule in rules:
             if rule.on == "event":
                 continue
-            at = self._instance(series, rule)
+            at = self._add(series, rule)
             if rule.on == "aggregate":
                 self._on_aggregates.setdefault((rule.aggregate_size_us, series), []).append(at)
             elif rule.kind != "no_data":
                 self._slot(on_readings, series)[series] = at
                 on_readings += 1
 
-    def _instance(self, series: int, rule: ConditionRule) -> int:
-        at = self.by_name.get((rule.rule_id, series))
-        if at is None:
-            at = self.by_name[rule.rule_id, series] = len(self.instances)
-            self.instances.append(_Instance(rule, _KINDS.get(rule.kind, _OTHER)))
-            if at >= len(self.state):
-                self._grow()
-            self.state[at] = (series, False, NEVER, NEVER, 0, np.nan)
-        self.instances[at] = _Instance(rule, _KINDS.get(rule.kind, _OTHER))
-        self._kind[at], self._low[at], self._high[at] = self.instances[at].kind, rule.low, rule.high
+    def _add(self, series: int, rule: ConditionRule) -> int:
+        at = self.by_name[rule.rule_id, series] = len(self.instances)
+        if at == len(self.state):
+            self._grow()
+        instance = _Instance(rule, _KINDS.get(rule.kind, _OTHER))
+        self.instances.append(instance)
+        self.state[at] = (series, False, NEVER, NEVER, 0, np.nan)
+        self._kind[at], self._low[at], self._high[at] = instance.kind, rule.low, rule.high
         self._band[at] = rule.deadband
         return at
+
+    def active(self) -> list[int]:
+        """Rows of the conditions that are raised."""
+        rows: list[int] = np.flatnonzero(self.state["active"][: len(self.instances)]).tolist()
+        return rows
 
     def _grow(self) -> None:
         more = max(16, len(self.state))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from ironstream.domain.rules import WindowSize
 from ironstream.domain.segments import Bools, Ints, Segments, segments
 from ironstream.domain.series import NEVER
+from ironstream.domain.windows.sketch import Bins
 from ironstream.domain.windows.slots import Samples, Slots, Windows, joined
-from ironstream.domain.windows.stats import FREE
+from ironstream.domain.windows.stats import FREE, WINDOW
 
 _BITS: Final = 40
 """Windows of one series in a batch span less than 2^40 sizes: series and window make one sort key."""
@@ -40,7 +41,7 @@ class Level:
 
     def __init__(self, size: WindowSize) -> None:
         self.size = size
-        self.per_series = -(-size.grace_us // size.size_us) + 2
+        self.per_series = -(-size.grace_us // size.size_us) + 1
         self.slots = Slots()
         self.closed_by_silence: Ints = np.empty(0, np.int64)
         """Per series: windows below this number were closed by a tick, ahead of the watermark."""
@@ -50,25 +51,24 @@ class Level:
         """Have room for `series` series."""
         have = len(self.dirty)
         if series > have:
-            more = max(series, 2 * have) - have
+            more = max(series, have + have // 4) - have
             self.dirty = np.concatenate([self.dirty, np.zeros(more, np.bool_)])
             self.closed_by_silence = np.concatenate([self.closed_by_silence, np.full(more, NEVER)])
             self.slots.grow((have + more) * self.per_series)
 
-    def put_back(self, series: int, window: Windows) -> None:
-        """Put a single open window that was kept into its slot."""
-        self.grow(series + 1)
-        slot = series * self.per_series + int(window.head["index"][0]) % self.per_series
-        count, timed = window.values.shape[1], bool(window.head["timed"][0])
-        at = np.array([slot])
-        self.slots.open(at, window.head["index"], timed=timed)
-        self.slots.widen(count)
-        self.slots.head[slot] = window.head[0]
-        self.slots.all.values[slot, :count] = window.values[0]
-        if timed:
-            self.slots.all.times[slot, :count] = window.times[0]
-        if 0 in window.sketches:
-            self.slots.all.sketches[slot] = window.sketches[0]
+    def put_back(self, series: Ints, windows: KeptWindows) -> None:
+        """Put open windows that were kept into the slots of their series."""
+        heads = np.frombuffer(b"".join(windows.heads), WINDOW)
+        self.grow(int(series.max()) + 1)
+        at = self._slot(series, heads["index"])
+        timed = heads["timed"] == 1
+        self.slots.open(at[timed], heads["index"][timed], timed=True)
+        self.slots.widen(int(heads["buffered"].max()))
+        self.slots.head[at] = heads
+        _scatter(self.slots.all.values, at, heads["buffered"], windows.values, np.float64)
+        _scatter(self.slots.all.times, at[timed], heads["buffered"][timed], windows.times, np.int64)
+        for place, bins in windows.sketches.items():
+            self.slots.all.sketches[int(at[place])] = bins
 
     def number(self, time: Ints) -> Ints:
         """Number of the window that a time (µs) falls into."""
@@ -175,6 +175,23 @@ class Level:
     def _slot(self, series: Ints, number: Ints) -> Ints:
         slot: Ints = series * self.per_series + number % self.per_series
         return slot
+
+
+@dataclass(slots=True)
+class KeptWindows:
+    """Windows as they were kept: bytes of heads, values and (for timed ones) times; sketches by place."""
+
+    heads: list[bytes] = field(default_factory=list)
+    values: list[bytes] = field(default_factory=list)
+    times: list[bytes] = field(default_factory=list)
+    sketches: dict[int, Bins] = field(default_factory=dict)
+
+
+def _scatter(into: NDArray[Any], rows: Ints, counts: NDArray[Any], parts: list[bytes], dtype: Any) -> None:
+    """Write runs of values of different lengths to the beginnings of rows."""
+    lengths = counts.astype(np.int64)
+    column = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    into[np.repeat(rows, lengths), column] = np.frombuffer(b"".join(parts), dtype)
 
 
 @dataclass(slots=True)
