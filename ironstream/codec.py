@@ -13,31 +13,11 @@ from typing import Any, Final
 
 import msgspec
 
-from ironstream.contract import SCHEMA_VERSION, Time
+from ironstream.contract import SCHEMA_VERSION, Metadata, Timestamps
 from ironstream.errors import DecodeError
 from ironstream.payloads import forward
 
 _AVRO_FRAME: Final = 0
-
-
-class WireTimestamps(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, gc=False):
-    """`contract.Timestamps` as decoded and, completed, encoded again."""
-
-    device_time: Time = None
-    gateway_time: Time = None
-    kafka_time: Time = None
-    timezone: str | None = None
-
-
-class WireMetadata(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, gc=False):
-    """`contract.Metadata` as decoded."""
-
-    pipeline_id: str | None = None
-    adapter_id: str | None = None
-    adapter_version: str | None = None
-    hostname: str | None = None
-    boot: str | None = None
-    seq: int | None = None
 
 
 class WireReading(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, gc=False):
@@ -49,7 +29,7 @@ class WireReading(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True
     asset_id: str
     parameter: str
     value: bool | int | float | None
-    timestamps: WireTimestamps
+    timestamps: Timestamps
     schema_version: int | None = None
     tenant_id: str | None = None
     site_id: str | None = None
@@ -58,7 +38,7 @@ class WireReading(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True
     quality_reasons: list[str] | None = None
     classification: str | None = None
     clock_skew_ms: int | None = None
-    metadata: WireMetadata | None = None
+    metadata: Metadata | None = None
     site_name: str | None = None
     machine_type: str | None = None
     canonical_name: str | None = None
@@ -91,8 +71,8 @@ _decoder: Final = msgspec.json.Decoder(WireReading)
 encode_reading: Final = msgspec.json.Encoder().encode
 _KNOWN: Final = {
     "": frozenset(WireReading.__struct_fields__),
-    "timestamps": frozenset(WireTimestamps.__struct_fields__),
-    "metadata": frozenset(WireMetadata.__struct_fields__),
+    "timestamps": frozenset(Timestamps.__struct_fields__),
+    "metadata": frozenset(Metadata.__struct_fields__),
 }
 
 
