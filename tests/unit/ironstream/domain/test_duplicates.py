@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ironstream.domain.batch import Batch
-from ironstream.domain.duplicates import HOLES_KEPT, TIMES_KEPT, Duplicates, Run
+from ironstream.domain.duplicates import HOLES_KEPT, RUNS_KEPT, TIMES_KEPT, Duplicates, Run
 from ironstream.domain.rules import SeriesRules
 from ironstream.domain.series import SeriesTable
 
@@ -39,7 +39,7 @@ def mark(
     return found
 
 
-seqs = st.lists(st.tuples(st.integers(1, 3), st.integers(1, 30)), min_size=1, max_size=80)
+seqs = st.lists(st.tuples(st.integers(1, RUNS_KEPT), st.integers(1, 30)), min_size=1, max_size=80)
 runs_of_an_adapter = st.integers(1, 3).flatmap(
     lambda boot: st.integers(1, 40).map(lambda first: [(boot, seq) for seq in range(first, first + 6)])
 )
@@ -54,6 +54,11 @@ def test_a_seq_counts_once_in_each_run_in_whatever_order_it_comes(
     rows: list[tuple[int, int]], cuts: list[int], restart: bool
 ) -> None:
     assert mark(rows, cuts, restart=restart) == [row in rows[:at] for at, row in enumerate(rows)]
+
+
+def test_a_straggler_of_an_earlier_run_does_not_make_the_current_one_forget() -> None:
+    rows = [(1, 1), (1, 2), (2, 1), (2, 2), (2, 3), (2, 4), (1, 3), (2, 5), (2, 3)]
+    assert mark(rows, list(range(len(rows))), restart=True) == [row in rows[:at] for at, row in enumerate(rows)]
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=60), st.lists(st.integers(0, 60), max_size=6), st.booleans())
