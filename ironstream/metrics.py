@@ -79,7 +79,7 @@ class WorkerCollector(Collector):
         yield GaugeMetricFamily("ironstream_worker_ready", "1 once all assigned partitions are restored", ready)
         owned: Counter[tuple[str, ...]] = Counter((tp.topic,) for tp in worker.partitions)
         yield _gauge("ironstream_partitions_owned", "Partitions that this worker has", {("topic",): owned})
-        lag = {
+        lag: dict[tuple[str, ...], float] = {
             (tp.topic, str(tp.partition)): max(0, worker.highwaters[tp] - partition.position)
             for tp, partition in worker.partitions.items()
             if tp in worker.highwaters
@@ -145,7 +145,7 @@ def _gauge(
     return family
 
 
-class MetricsServer(Service):  # type: ignore[misc]  # mode ships no annotations
+class MetricsServer(Service):
     """Serves GET /metrics, /live and /ready of a worker for as long as that runs; `port` is then the real one.
 
     /live answers 200 for as long as the event loop turns and the worker is not failing, whatever Kafka does; /ready

@@ -9,10 +9,12 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from ironstream.domain.series import NEVER
 from ironstream.domain.times import MAX_US, to_iso
-from ironstream.domain.windows.stats import FREE
+from ironstream.domain.windows.level import KeptWindows
+from ironstream.domain.windows.stats import FREE, WINDOW
 from tables import windows
 from tables.alarms import ALARMS, COMMANDS, LAST_CONDITIONS, SUPPRESSIONS
 from tables.clock import CLOCK
@@ -60,29 +62,36 @@ def _rows(layout: RowLayout[Any]) -> Callable[[bytes, bytes], Iterator[Entry]]:
 
 def _open(key: bytes, value: bytes) -> Iterator[Entry]:
     size_us, series = windows.parse_open_key(key)
-    for window in windows.unpack_open(value)[1]:
-        yield _window(series, size_us, window.head[0])
+    kept = KeptWindows()
+    windows.unpack_open(value, kept)
+    for head, values in zip(kept.heads, kept.values, strict=True):
+        yield _window(series, size_us, np.frombuffer(head, WINDOW, 1)[0], np.frombuffer(values, np.float64))
 
 
 def _single(table: bytes) -> Callable[[bytes, bytes], Iterator[Entry]]:
     def entries(key: bytes, value: bytes) -> Iterator[Entry]:
         size_us, series, _ = windows.parse_window_key(table, key)
-        yield _window(series, size_us, windows.unpack_window(value).head[0])
+        window = windows.unpack_window(value)
+        head = window.head[0]
+        yield _window(series, size_us, head, window.values[0, : head["buffered"]])
 
     return entries
 
 
-def _window(series: bytes, size_us: int, head: Any) -> Entry:
+def _window(series: bytes, size_us: int, head: Any, values: NDArray[np.float64]) -> Entry:
     index = int(head["index"])
-    start = None if index == FREE else _time(index * size_us)
-    shown = ("n", "mean", "minimum", "maximum", "first", "last", "good", "suspect", "uncertain", "bad", "revision")
-    timed = {"buffered": int(head["buffered"])}
+    # values that are kept with their times are not in the moments yet
+    count = int(head["n"]) + (len(values) if head["timed"] else 0)
+    pending = bool(head["timed"]) and len(values) > 0
     return {
         "key": series.decode(),
         "size_s": size_us // 1_000_000,
-        "window_start": start,
-        **{name: _plain(name, head[name]) for name in shown},
-        **timed,
+        "window_start": None if index == FREE else _time(index * size_us),
+        "count": count,
+        "mean": float(values.mean()) if pending else _plain("mean", head["mean"]),
+        "min": float(values.min()) if pending else _plain("minimum", head["minimum"]),
+        "max": float(values.max()) if pending else _plain("maximum", head["maximum"]),
+        **{name: int(head[name]) for name in ("good", "suspect", "uncertain", "bad", "revision")},
     }
 
 

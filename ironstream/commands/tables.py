@@ -13,7 +13,7 @@ from ironstream.errors import ConfigurationError
 from ironstream.settings import Settings
 from ironstream.topics import STATEFUL_AGENTS, changelog_topic
 
-_WIDE = 8
+_WIDE = 16
 """A table of more columns than this is shown one row a block."""
 
 app = typer.Typer(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -42,6 +42,7 @@ def worker(
     app = build_app(settings)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    process = app.conf.Worker(app, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
+    worker_class: Any = app.conf.Worker
+    process = worker_class(app, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
     process.spinner = None
     process.execute_from_commandline()

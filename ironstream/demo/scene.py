@@ -14,7 +14,6 @@ from ironstream.domain.times import to_us
 
 STALE_AFTER_S: Final = 5.0
 _RATE_OVER_S: Final = 5.0
-_EVENTS_KEPT: Final = 50
 SIZES_S: Final = (1, 10)
 TOPICS: Final = (
     Topic.TELEMETRY_CLEAN,
@@ -87,6 +86,16 @@ class AlarmView:
         return self.history[-1][0] if self.history else ""
 
 
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """The newest event of its kind, with its time on the wire, and how many there were."""
+
+    time: str
+    asset: str
+    text: str
+    count: int
+
+
 @dataclass(slots=True)
 class DeadLetters:
     """Dead letters of one reason."""
@@ -101,8 +110,8 @@ class Scene:
     def __init__(self) -> None:
         self.series: dict[tuple[str, str], Series] = {}
         self.alarms: dict[str, AlarmView] = {}
-        self.events: deque[tuple[str, str, str]] = deque(maxlen=_EVENTS_KEPT)
-        """Time on the wire, asset, text; the newest last."""
+        self.events: dict[tuple[str, str, str], EventView] = {}
+        """The newest of each asset, parameter and type."""
         self.dead_letters: dict[str, DeadLetters] = {}
         self.milestones: dict[Milestone, Seen] = {}
         self.counts: Counter[str] = Counter()
@@ -172,15 +181,20 @@ class Scene:
 
     def _event(self, value: dict[str, Any], at_s: float) -> None:
         times = value.get("timestamps") or {}
-        what = [value.get("parameter") or "", value["type"]]
+        time = str(times.get("device_time") or times.get("kafka_time") or "")
+        parameter, kind = value.get("parameter") or "", value["type"]
+        what = [parameter] if parameter != kind else []
+        what.append(kind)
         if value.get("to") is not None:
             what.append(f"→ {value['to']}")
         elif value.get("value") is not None:
             what.append(str(value["value"]))
         details = value.get("details") or {}
         what += [f"{name} {details[name]}" for name in ("actual_gap_ms", "skew_ms", "limit_per_s") if name in details]
-        text = " ".join(part for part in what if part)
-        self.events.append((str(times.get("device_time") or times.get("kafka_time") or ""), value["asset_id"], text))
+        known = self.events.get((value["asset_id"], parameter, kind))
+        count = known.count + 1 if known is not None else 1
+        event = EventView(time, value["asset_id"], " ".join(part for part in what if part), count)
+        self.events[value["asset_id"], parameter, kind] = event
         if value["type"] == "gap":
             self._see(Milestone.GAP, at_s)
 

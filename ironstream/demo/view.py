@@ -18,7 +18,7 @@ WIDE: Final = 125
 """From this width on, readings and the rest stand side by side."""
 _QUALITY_STYLES: Final = {"GOOD": "green", "SUSPECT": "yellow", "UNCERTAIN": "yellow", "BAD": "bold red"}
 _SEVERITY_STYLES: Final = {"CRITICAL": "bold red", "HIGH": "red", "MEDIUM": "yellow"}
-_HEAD_LINES: Final = 4
+_HEAD_LINES: Final = 5
 _FOOT_LINES: Final = 1
 _FRAME_LINES: Final = 3
 
@@ -32,8 +32,8 @@ def draw(scene: Scene, at_s: float, now_us: int, *, width: int, height: int, hin
     )
     lines = max(8, height - _HEAD_LINES - _FOOT_LINES)
     if width >= WIDE:
-        right = Layout(name="right", ratio=2)
-        body.split_row(Layout(_readings(scene, now_us, lines - _FRAME_LINES), ratio=3), right)
+        right = Layout(name="right", ratio=5)
+        body.split_row(Layout(_readings(scene, now_us, lines - _FRAME_LINES), ratio=8), right)
         alarms, events = _shares(lines, len(scene.alarms), len(scene.dead_letters))
     else:
         right = Layout(name="below")
@@ -66,7 +66,7 @@ def _head(scene: Scene, at_s: float) -> RenderableType:
         ("-" if scene.delay_s is None else f"{scene.delay_s * 1000:,.0f} ms", "bold cyan"),
         " from Kafka to here",
     )
-    seen = Text("seen: ")
+    seen = Text("seen: ", no_wrap=False)
     for milestone in Milestone:
         found = milestone in scene.milestones
         seen.append(f"{'✔' if found else '·'} {milestone}   ", style="green" if found else "dim")
@@ -74,7 +74,7 @@ def _head(scene: Scene, at_s: float) -> RenderableType:
 
 
 def _readings(scene: Scene, now_us: int, rows: int) -> RenderableType:
-    table = Table(box=None, expand=True, pad_edge=False, header_style="bold")
+    table = Table(box=None, expand=True, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     table.add_column("asset", no_wrap=True)
     table.add_column("parameter", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
@@ -112,7 +112,7 @@ def _cells(series: Series, now_us: int) -> list[Text]:
     dim = "dim strike" if stale else ""
     number = Text(_number(series.value), style=dim or "bold")
     age = Text(f"{age_s:.1f} s" if age_s < 100 else f"{age_s:.0f} s", style="bold red" if stale else "dim")
-    told = " ".join([series.quality, *series.reasons])
+    told = " ".join([series.quality, *(reason.replace("_", " ") for reason in series.reasons)])
     quality = Text(f"STALE, was {told}" if stale else told, style="red" if stale else _style(series.quality))
     windows = [Text(_number(series.windows.get(size_s, {}).get("avg")), style=dim) for size_s in SIZES_S]
     return [Text(series.parameter), number, Text(series.unit, style="dim"), age, quality, *windows]
@@ -141,11 +141,13 @@ def _alarms(scene: Scene, rows: int) -> RenderableType:
 
 def _events(scene: Scene, rows: int) -> RenderableType:
     text = Text(no_wrap=True, overflow="ellipsis")
-    for time, asset, what in list(reversed(scene.events))[: max(1, rows)]:
-        text.append(f"{_time(time)} ", style="dim")
-        text.append(f"{asset} ", style="bold")
-        text.append(f"{what}\n")
-    if not scene.events:
+    newest = sorted(scene.events.values(), key=lambda event: event.time, reverse=True)
+    for event in newest[: max(1, rows)]:
+        text.append(f"{_time(event.time)} ", style="dim")
+        text.append(f"{event.asset} ", style="bold")
+        text.append(event.text)
+        text.append(f"  × {event.count}\n" if event.count > 1 else "\n", style="dim")
+    if not newest:
         text.append("none yet", style="dim")
     return Panel(text, title="events", title_align="left", border_style="dim")
 

@@ -99,7 +99,7 @@ class Watch:
             committed = await admin.list_consumer_group_offsets(self._settings.application_id)
         except KafkaError:
             return None  # the group is being balanced; the next look comes in a second
-        offsets = {tp: metadata.offset for tp, metadata in committed.items()}
+        offsets: dict[TopicPartition, int] = {tp: metadata.offset for tp, metadata in committed.items()}
         return sum(max(0, end - max(offsets.get(tp, 0), 0)) for tp, end in ends.items())
 
     async def _operate(self) -> None:
