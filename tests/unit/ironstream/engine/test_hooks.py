@@ -14,7 +14,7 @@ import faust
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.consumer import fetcher
-from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.coordinator.assignors.abstract import AbstractPartitionAssignor
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record import MemoryRecords
 from faust.tables import manager, recovery
@@ -22,7 +22,7 @@ from faust.transport import consumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import ConsumerMessage
 
-from ironstream.engine import app, transport
+from ironstream.engine import app, assignor, transport
 from ironstream.engine import recovery as engine_recovery
 
 VERSIONS = {"faust-streaming": "0.15.3", "mode-streaming": "0.7.1", "aiokafka": "0.14.0"}
@@ -38,6 +38,7 @@ OVERRIDDEN: list[tuple[type[Any], type[Any], str]] = [
     (driver.Consumer, transport.Consumer, "ack"),
     (driver.Consumer, transport.Consumer, "_add_gap"),
     (driver.Consumer, transport.Consumer, "force_commit"),
+    (driver.Consumer, transport.Consumer, "_commit_handler"),
     (driver.Consumer, transport.Consumer, "on_partitions_revoked"),
     (driver.Consumer, transport.Consumer, "perform_seek"),
     (driver.Producer, transport.Producer, "_settings_extra"),
@@ -82,6 +83,8 @@ USED: list[tuple[type[Any], tuple[str, ...]]] = [
             "_wait_next_records",
             "_waiting_for_ack",
             "assignment",
+            "commit",
+            "commit_interval",
             "earliest_offsets",
             "flow_active",
             "highwater",
@@ -211,8 +214,9 @@ def test_the_batch_builder_takes_offset_time_key_value_headers_and_says_when_it_
     ]
 
 
-def test_the_assignor_is_one_that_keeps_partitions_where_they_are() -> None:
-    assert StickyPartitionAssignor.name == "sticky"
+def test_our_assignor_has_every_method_that_the_group_coordinator_calls() -> None:
+    for name in AbstractPartitionAssignor.__abstractmethods__ | {"assign", "metadata", "on_assignment", "name"}:
+        assert name in vars(assignor.StateAssignor), f"StateAssignor.{name}"
 
 
 def _owner(owner: type[Any], name: str) -> type[Any] | None:
