@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +19,7 @@ from ironstream.demo.folder import fresh_folder
 from ironstream.demo.plant import Interrupted, running_plant, without_outside_settings
 from ironstream.demo.summary import as_json, print_summary
 from ironstream.demo.watch import Watch
+from ironstream.errors import ConfigurationError
 from ironstream.log import configure_logging
 
 PICTURE_SIZE = (150, 46)
@@ -80,4 +82,10 @@ def _save(watch: Watch, path: Path) -> None:
         record=True, width=width, height=height, force_terminal=True, color_system="truecolor", file=io.StringIO()
     )
     console.print(watch.screen(width, height))
-    console.save_svg(str(path), title="ironstream demo")
+    # without the web fonts that rich links to: a picture must not call anybody
+    whole = console.export_svg(title="ironstream demo")
+    picture = re.sub(r"@font-face \{.*?\}\s*|<!-- Generated.*?-->\s*", "", whole, flags=re.DOTALL)
+    try:
+        path.write_text(picture, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be written: {error.strerror}", "Name another file.") from error
