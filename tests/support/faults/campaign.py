@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import random
 import sys
 import tempfile
@@ -100,6 +101,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
     parser.add_argument("--duration", type=float, default=600.0, help="seconds")
     given = parser.parse_args()
+    # A broker that is away is what we do to it: aiokafka would say so for every request.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     folder = Path(tempfile.mkdtemp(prefix="ironstream-faults-"))
     sys.exit(0 if asyncio.run(campaign(given.seed, given.duration, folder)) else 1)
 
