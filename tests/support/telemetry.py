@@ -83,13 +83,18 @@ def _id(sent: Any) -> str:
     return (sent.header("ironstream-id") or b"").decode()
 
 
-def run(records: Sequence[MemoryRecord], topology: CompiledTopology, cuts: Sequence[int] = ()) -> Outcome:
-    """The agent over a log, taken in one chunk, or in several."""
-    out = RecordedOutputs()
-    partition = TelemetryPartition(MemoryStore(), 0, topology)
+def run(
+    records: Sequence[MemoryRecord], topology: CompiledTopology, cuts: Sequence[int] = (), *, restart: bool = False
+) -> Outcome:
+    """The agent over a log, taken in one chunk, or in several; with `restart`, each by an agent made from the rows."""
+    store, out = MemoryStore(), RecordedOutputs()
+    partition = TelemetryPartition(store, 0, topology)
     bounds = [0, *sorted({cut for cut in cuts if 0 < cut < len(records)}), len(records)]
     for first, last in pairwise(bounds):
         partition.apply(Chunk("telemetry.raw", 0, records[first:last]), out)
+        if restart:
+            partition.flush()
+            partition = TelemetryPartition(store, 0, topology)
     partition.flush()
     return Outcome(out)
 

@@ -208,10 +208,12 @@ def _us(text: str) -> int:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(steps, min_size=1, max_size=100))
-def test_any_log_comes_out_as_the_oracle_says(plan: list[Any]) -> None:
+@given(st.lists(steps, min_size=1, max_size=100), st.lists(st.integers(1, 110), max_size=6), st.booleans())
+def test_any_log_comes_out_as_the_oracle_says_however_it_is_cut(
+    plan: list[Any], cuts: list[int], restart: bool
+) -> None:
     records = log_of(plan)
-    assert_same(run(records, topology), expected(records, RULES))
+    assert_same(run(records, topology, cuts, restart=restart), expected(records, RULES))
 
 
 def aggregates(got: Outcome, size_s: int, at_s: int) -> list[tuple[int, int, float]]:
