@@ -10,18 +10,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from ironstream.commands.signals import Stop
 from ironstream.embedded import EmbeddedKafka, JarProgress
-from ironstream.errors import BrokerError
 from ironstream.settings import Settings
 
 _POLL_S = 0.1
 
 
 def start_kafka(data_dir: Path, port: int, settings: Settings, console: Console, stop: Stop) -> EmbeddedKafka:
-    """A running Kafka on `port` (0: a free one). Raises BrokerError, also when `stop` came before it ran."""
+    """A running Kafka on `port` (0: a free one). Raises BrokerError; KeyboardInterrupt when `stop` came first."""
     if not console.is_terminal:
         # without a bar, the broker tells of a download by lines of its own
         kafka = EmbeddedKafka(data_dir, port=port, heap_mb=settings.kafka_heap_mb, java=settings.java)
-        console.print("starting Kafka")
         asyncio.run(_start(kafka, stop))
         return kafka
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[size]}"))
@@ -46,5 +44,5 @@ async def _start(kafka: EmbeddedKafka, stop: Stop) -> None:
             starting.cancel()
             await asyncio.gather(starting, return_exceptions=True)
             await kafka.stop()
-            raise BrokerError("Interrupted while Kafka was starting.")
+            raise KeyboardInterrupt
     await starting

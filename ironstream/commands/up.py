@@ -78,6 +78,7 @@ def _uses_own_kafka(bootstrap: str | None) -> bool:
 
 
 def _kafka(settings: Settings, console: Console, stop: Stop) -> EmbeddedKafka:
+    console.print("starting Kafka")
     port = int(settings.bootstrap.rpartition(":")[2])
     return start_kafka(settings.data_dir / "kafka", port, settings, console, stop)
 

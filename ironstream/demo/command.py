@@ -16,7 +16,7 @@ from ironstream.commands.options import DataDirOption, OutputOption, settings_of
 from ironstream.commands.output import Output, err, out, print_json
 from ironstream.commands.signals import stop_on_signals
 from ironstream.demo.folder import fresh_folder
-from ironstream.demo.plant import Interrupted, running_plant, without_outside_settings
+from ironstream.demo.plant import running_plant, without_outside_settings
 from ironstream.demo.summary import as_json, print_summary
 from ironstream.demo.watch import Watch
 from ironstream.errors import ConfigurationError
@@ -53,17 +53,13 @@ def demo(
     configure_logging("ERROR", "console", stream=sys.stderr)
     console = err()
     live = console.is_terminal and output is Output.TABLE
-    with stop_on_signals() as stop, fresh_folder(folder):
-        try:
-            with running_plant(folder, console, stop) as plant:
-                watch = Watch(plant, console, live=live)
-                asyncio.run(watch.run(stop, duration))
-                seconds = watch.seconds
-                if picture is not None:
-                    _save(watch, picture)
-                console.print("[dim]stopping[/]")
-        except Interrupted:
-            raise typer.Exit(130) from None
+    with stop_on_signals() as stop, fresh_folder(folder), running_plant(folder, console, stop) as plant:
+        watch = Watch(plant, console, live=live)
+        asyncio.run(watch.run(stop, duration))
+        seconds = watch.seconds
+        if picture is not None:
+            _save(watch, picture)
+        console.print("[dim]stopping[/]")
     scene = watch.scene
     if output is Output.JSON:
         print_json(as_json(scene, seconds))

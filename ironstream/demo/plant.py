@@ -34,10 +34,6 @@ _POLL_S: Final = 0.1
 _METRICS_PORT: Final = re.compile(r"metrics on 127\.0\.0\.1:(\d+)")
 
 
-class Interrupted(Exception):
-    """Ctrl-C came during the set-up."""
-
-
 class ChildDiedError(IronstreamError):
     """A process of the demo has ended by itself."""
 
@@ -73,7 +69,7 @@ def without_outside_settings() -> None:
 def running_plant(folder: Path, console: Console, stop: Stop) -> Iterator[Plant]:
     """Everything running and ready while it is entered.
 
-    Raises Interrupted on Ctrl-C, ChildDiedError and BrokerError when a part does not come up.
+    Raises KeyboardInterrupt on Ctrl-C, ChildDiedError and BrokerError when a part does not come up.
     """
     logs = folder / "logs"
     topology = folder / "topology.yaml"
@@ -125,7 +121,7 @@ def _wait(child: Child, ready: Callable[[], str | None], stop: Stop) -> str:
     deadline = time.monotonic() + READY_TIMEOUT_S
     while True:
         if stop.requested:
-            raise Interrupted
+            raise KeyboardInterrupt
         found = ready()
         if found is not None:
             return found
