@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from math import nan
+from math import isclose, isnan, nan
 from typing import Any
 
 from tests.support.faults.oracle import Expected, Logged, Oracle, Raised, Window
@@ -89,8 +89,8 @@ def telemetry(
 
 
 def _same_change(a: Raised, b: Raised) -> bool:
-    close = abs(a.value - b.value) < 1e-9 if a.value == a.value and b.value == b.value else a.value != b.value
-    return (a.active, a.time_us, a.cause) == (b.active, b.time_us, b.cause) and (close or a.value != a.value)
+    same_value = (isnan(a.value) and isnan(b.value)) or isclose(a.value, b.value, rel_tol=1e-9, abs_tol=1e-9)
+    return (a.active, a.time_us, a.cause) == (b.active, b.time_us, b.cause) and same_value
 
 
 def _clean(expected: Expected, records: list[Logged], due: Any, differences: Differences) -> None:
