@@ -22,6 +22,7 @@ from ironstream.settings import Settings, load_settings
 from ironstream.topics import ensure_topics, topic_specs
 
 START_TIMEOUT_S: Final = 120.0
+_STOP_TIMEOUT_S: Final = 30.0
 _RESTORED: Final = "partitions restored"
 
 
@@ -113,7 +114,7 @@ class Deployment:
         for worker in self.workers:
             worker.terminate()
         for worker in self.workers:
-            worker.stop(60)
+            worker.stop(_STOP_TIMEOUT_S)
         self.workers.clear()
 
 

@@ -96,15 +96,12 @@ class Plant:
         mixed = (at.astype(np.uint64) * np.uint64(2654435761) + number.astype(np.uint64) * np.uint64(40503)) & _MASK
         mixed = ((mixed ^ (mixed >> np.uint64(15))) * np.uint64(2246822519)) & _MASK
         noise = mixed.astype(np.float64) / 2.0**32 - 0.5
-        values: NDArray[np.float64] = np.round(
-            50 + 20 * np.sin(2 * np.pi * (at / (self.hz * _SWING_S) + phase)) + noise, 4
-        )
-        return values
+        swing = np.sin(2 * np.pi * (at / (self.hz * _SWING_S) + phase))
+        return np.asarray(np.round(50 + 20 * swing + noise, 4), np.float64)
 
     @cached_property
     def _phase(self) -> NDArray[np.float64]:
-        phase: NDArray[np.float64] = (np.arange(self.series) * 0.6180339887498949) % 1.0
-        return phase
+        return np.asarray(np.arange(self.series) * 0.6180339887498949 % 1.0, np.float64)
 
     def times_us(self, step: int) -> NDArray[np.int64]:
         """Device time of each machine's readings at a step: each machine is polled at a moment of its own."""

@@ -23,7 +23,7 @@ from ironstream.engine import transport
 from ironstream.engine.outbox import Lane
 from ironstream.engine.partition import Partition, PartitionOutputs
 from ironstream.engine.store import PartitionStore
-from ironstream.engine.unpack import FastRecords
+from ironstream.engine.unpack import FastRecords, records_of
 
 Function = Callable[..., Any]
 
@@ -42,7 +42,7 @@ class Recorder:
         wall, cpu = time.perf_counter, time.thread_time
         for owner, name, wrapped in (
             (FastRecords, "__iter__", self._reached("fetch", FastRecords.__iter__, cpu)),
-            (transport, "records_of", self._timed("unpack", transport.records_of, wall)),
+            (transport, "records_of", self._timed("unpack", records_of, wall)),
             (TelemetryPartition, "_take", self._chunk(TelemetryPartition._take)),
             (PartitionOutputs, "send_many", self._send_many(PartitionOutputs.send_many)),
             (BatchBuilder, "_build", self._timed("produce", BatchBuilder._build, wall)),
