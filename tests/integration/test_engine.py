@@ -27,7 +27,6 @@ from ironstream.errors import FencedError
 from ironstream.settings import Settings
 from ironstream.topics import TopicSpec, changelog_config, changelog_topic, ensure_topics
 from tests.support.faults import counting
-from tests.support.faults.deployment import Deployment
 from tests.support.faults.oracle import Logged
 
 ROOT = Path(__file__).parents[2]
@@ -361,45 +360,3 @@ async def test_a_marker_of_a_fenced_claim_moves_nothing(rig: Rig, producer: AIOK
 
     assert (third.source_offset, third.store.get(b"k")) == (3, b"second")
     third.store.close()
-
-
-async def test_a_new_topology_holds_from_its_control_record_on(deployment: Settings, tmp_path: Path) -> None:
-    """Two versions of the file, one after the other: each reading is judged by the one that stands before it."""
-    plant = Deployment(deployment, assets=4, seed=3, logs=tmp_path)
-    try:
-        async with plant.load():
-            plant.start_worker()
-            await plant.processing()
-            await plant.processing()
-            await plant.stop_workers()
-            text = plant.settings.topology.read_text()
-            plant.settings.topology.write_text(text.replace("max: 200", "max: 60"))
-            plant.start_worker()
-            await plant.processing()
-            await asyncio.sleep(3)
-        await plant.drain()
-        await plant.stop_workers()
-        log, clean = await plant.read("telemetry.raw"), await plant.read("telemetry.clean")
-        refused = await plant.read("dlq.invalid_telemetry")
-    finally:
-        plant.close()
-
-    changed: dict[int, int] = {}
-    for record in log:
-        if record.key == b"ironstream.control" and json.loads(record.value or b"{}").get("version") == 2:
-            changed.setdefault(record.partition, record.offset)
-    assert changed
-    for record in clean:
-        partition, offset = (int(part) for part in record.headers["ironstream-id"].decode().rsplit("/", 2)[1:])
-        body = json.loads(record.value or b"{}")
-        second = offset > changed.get(partition, 1 << 62)
-        assert body["topology_version"] == (2 if second else 1)
-        if second and body["parameter"] == "temperature" and body["value"] is not None:
-            assert body["value"] <= 60
-    hot = [r for r in refused if r.headers["dlq-reason"] == b"range" and 60 < _value(r) < 200]
-    assert hot
-    assert all(int(r.headers["dlq-offset"]) > changed[int(r.headers["dlq-partition"])] for r in hot)
-
-
-def _value(record: Logged) -> float:
-    return float(json.loads(record.value or b"{}")["value"])
