@@ -46,10 +46,16 @@ class WorkerView(Protocol):
     def consumer(self) -> Any:
         """Consumer of the source topics: assignment()."""
 
+    @property
+    def under_way(self) -> Any:
+        """Records fetched and not yet processed: records."""
+
+    @property
+    def ownership(self) -> Any:
+        """How partitions come and go: restore_seconds."""
+
     rebalancing: bool
     consumer_generation_id: int
-    records_under_way: int
-    restore_seconds: float
 
 
 def is_ready(worker: WorkerView) -> bool:
@@ -86,9 +92,11 @@ class WorkerCollector(Collector):
         }
         yield _gauge("ironstream_lag_records", "Records of the source not yet processed", {("topic", "partition"): lag})
         yield GaugeMetricFamily(
-            "ironstream_records_under_way", "Records fetched and not yet processed", worker.records_under_way
+            "ironstream_records_under_way", "Records fetched and not yet processed", worker.under_way.records
         )
-        yield GaugeMetricFamily("ironstream_restore_seconds", "Length of the last restore", worker.restore_seconds)
+        yield GaugeMetricFamily(
+            "ironstream_restore_seconds", "Length of the last restore", worker.ownership.restore_seconds
+        )
         yield CounterMetricFamily(
             "ironstream_outputs_acknowledged", "Records that the broker has taken", worker.outbox.records_acknowledged
         )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -117,6 +119,24 @@ def test_a_reading_is_followed_from_topic_to_table_to_alarm(
 
     tables = {table["table"]: table["rows"] for table in answer(capsys, "tables", "list")}
     assert (tables["series"], tables["alarms"]) == (1, 1)
+
+
+def test_a_worker_shows_its_state_to_whoever_supervises_it(worker: Child) -> None:
+    line = worker.wait_for("metrics on", 10) or ""
+    match = re.search(r"metrics on (127\.0\.0\.1:\d+)", line)
+    assert match is not None
+
+    def page(name: str) -> str:
+        with urllib.request.urlopen(f"http://{match[1]}/{name}", timeout=5) as answer:
+            return str(answer.read().decode())
+
+    deadline = time.monotonic() + 20
+    while "ironstream_worker_ready 1.0" not in page("metrics") and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+    assert page("live") == "live\n"
+    assert page("ready") == "ready\n"
+    assert "ironstream_partitions_owned" in page("metrics")
 
 
 def test_a_worker_ends_on_sigterm_with_0_and_without_a_traceback(worker: Child) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -55,8 +56,8 @@ class FakeWorker:
     outbox: Any = field(default_factory=Outbox)
     rebalancing: bool = False
     consumer_generation_id: int = 1
-    records_under_way: int = 0
-    restore_seconds: float = 0.0
+    under_way: Any = field(default_factory=lambda: SimpleNamespace(records=0))
+    ownership: Any = field(default_factory=lambda: SimpleNamespace(restore_seconds=0.0))
 
     @property
     def consumer(self) -> Any:
