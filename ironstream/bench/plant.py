@@ -99,6 +99,10 @@ class Plant:
         swing = np.sin(2 * np.pi * (at / (self.hz * _SWING_S) + phase))
         return np.asarray(np.round(50 + 20 * swing + noise, 4), np.float64)
 
+    def asset_of(self, series: int) -> int:
+        """Machine that a series belongs to."""
+        return series // _PER_ASSET
+
     @cached_property
     def _phase(self) -> NDArray[np.float64]:
         return np.asarray(np.arange(self.series) * 0.6180339887498949 % 1.0, np.float64)
@@ -125,8 +129,16 @@ class Plant:
                 for place, (head, middle, tail) in enumerate(parts, start=first):
                     yield key, f"{head}{row[place]}{middle}{stamps}{tail}{step + 1}}}}}".encode()
 
+    def row(self, series: int, step: int, value: float, time_us: int) -> Row:
+        """One reading of one series."""
+        asset = series // _PER_ASSET
+        head, middle, tail = self._templates(asset)[1][series % _PER_ASSET]
+        return self.key(asset), f"{head}{value}{middle}{_stamps(time_us)}{tail}{step + 1}}}}}".encode()
+
     def _templates(self, asset: int) -> tuple[int, list[tuple[str, str, str]]]:
         """Number of the machine's first series, and what stands around value, times and seq for each of its series."""
+        if (known := self._known_templates.get(asset)) is not None:
+            return known
         name, first = self.asset(asset), asset * _PER_ASSET
         parts = []
         for series in range(first, min(first + _PER_ASSET, self.series)):
@@ -139,7 +151,12 @@ class Plant:
                     f'"hostname":"gateway-1","boot":"{self.boot}","seq":',
                 )
             )
+        self._known_templates[asset] = first, parts
         return first, parts
+
+    @cached_property
+    def _known_templates(self) -> dict[int, tuple[int, list[tuple[str, str, str]]]]:
+        return {}
 
     def expected_windows(self, size_s: int, steps: int) -> int:
         """How many windows of a size the first `steps` steps make, over all series."""

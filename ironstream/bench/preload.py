@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from aiokafka import AIOKafkaProducer
+from aiokafka.producer.message_accumulator import BatchBuilder
 from numpy.typing import NDArray
 
 from ironstream.bench.plant import Plant, Row
@@ -48,17 +49,23 @@ async def preload(
 async def write(producer: AIOKafkaProducer, topic: str, partition: int, rows: Iterable[Row]) -> int:
     """Write rows to a partition, in order; returns how many, once the broker has acknowledged all."""
     total = 0
-    waiting: deque[asyncio.Future[object]] = deque()
-    remaining: Iterator[Row] = iter(rows)
-    row = next(remaining, None)
-    while row is not None:
-        batch = producer.create_batch()
-        while row is not None and batch.append(key=row[0], value=row[1], timestamp=None) is not None:
-            total += 1
-            row = next(remaining, None)
+    waiting: deque[asyncio.Future[Any]] = deque()
+    for batch in batches(producer, rows):
+        total += batch.record_count()
         waiting.append(await producer.send_batch(batch, topic, partition=partition))
         if len(waiting) > _UNDER_WAY:
             await waiting.popleft()
     for acknowledged in waiting:
         await acknowledged
     return total
+
+
+def batches(producer: AIOKafkaProducer, rows: Iterable[Row]) -> Iterator[BatchBuilder]:
+    """Rows in record batches, each as large as the producer allows."""
+    remaining = iter(rows)
+    row = next(remaining, None)
+    while row is not None:
+        batch = producer.create_batch()
+        while row is not None and batch.append(key=row[0], value=row[1], timestamp=None) is not None:
+            row = next(remaining, None)
+        yield batch
