@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar, Protocol, cast
 
 import aiokafka
 from faust import Schema
@@ -21,15 +21,31 @@ from mode import Service
 from ironstream.engine.api import Chunk
 from ironstream.engine.assignor import StateAssignor
 from ironstream.engine.crashpoints import crash_point
+from ironstream.engine.ownership import Ownership
+from ironstream.engine.underway import UnderWay
 from ironstream.engine.unpack import Fetched, records_of
 
-if TYPE_CHECKING:
-    from ironstream.engine.app import App
-
-_MAX_RECORDS_UNDER_WAY = 60_000
-"""Records dispatched to agents and not yet taken, over all partitions; more wait in the fetcher and on the broker."""
-
 _LONGEST_COMMIT_PAUSE_S = 30.0
+
+
+class Worker(Protocol):
+    """What the transport asks of the app (`engine.app.App`)."""
+
+    conf: Any
+    client_settings: dict[str, Any]
+    consumer_generation_id: int
+    ownership: Ownership
+    under_way: UnderWay
+    highwaters: dict[TP, int]
+
+    def logical_name(self, topic: str) -> str:
+        """Topic name without the deployment's prefix."""
+
+    async def commit_partitions(self) -> dict[TP, int]:
+        """Commit all owned partitions; returns the position each has reached."""
+
+    async def release(self, revoked: set[TP]) -> None:
+        """Let go of partitions."""
 
 
 def commit_pause(interval_s: float, before_s: float, last_s: float) -> float:
@@ -61,9 +77,9 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         self._ensure_consumer()._fetcher._records = Fetched()
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
-        app = cast("App", self.app)
+        app = cast(Worker, self.app)
         conf = app.conf
-        self._assignor = StateAssignor.bound_to(app.holdings)
+        self._assignor = StateAssignor.bound_to(app.ownership.holdings)
         return aiokafka.AIOKafkaConsumer(
             **app.client_settings,
             client_id=conf.broker_client_id,
@@ -92,9 +108,8 @@ class Consumer(driver.Consumer):
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Fetch, and yield one message per partition."""
-        app = cast("App", self.app)
-        while app.records_under_way > _MAX_RECORDS_UNDER_WAY and self.flow_active:
-            await app.wait_for_progress(timeout)
+        app = cast(Worker, self.app)
+        await app.under_way.room(timeout)
         if not self._get_active_partitions():
             # Faust sleeps a full second here.
             await asyncio.sleep(0.02)
@@ -113,7 +128,8 @@ class Consumer(driver.Consumer):
             if not batch:
                 continue
             tp = tp if isinstance(tp, TP) else TP(tp.topic, tp.partition)
-            app.dispatched(tp, len(batch), self.highwater(tp))
+            app.under_way.dispatched(len(batch))
+            app.highwaters[tp] = self.highwater(tp)
             yield tp, self._chunk_message(tp, batch)
 
     def _chunk_message(self, tp: TP, records: list[Any]) -> ConsumerMessage:
@@ -151,7 +167,7 @@ class Consumer(driver.Consumer):
 
     async def force_commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Commit every partition at hand (outputs, changelog, local copy), then the group's offsets."""
-        app = cast("App", self.app)
+        app = cast(Worker, self.app)
         positions = await app.commit_partitions()
         offsets = {tp: offset for tp, offset in positions.items() if self._committed_offset[tp] != offset}
         offsets = {tp: offset for tp, offset in offsets.items() if tp in ensure_TPset(self.assignment())}
@@ -176,11 +192,11 @@ class Consumer(driver.Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Commit first (Faust does so while it waits for its streams), then let go of the state."""
         await super().on_partitions_revoked(revoked)
-        await cast("App", self.app).release(revoked)
+        await cast(Worker, self.app).release(revoked)
 
     async def perform_seek(self) -> None:
         """Continue where the state of each partition stands."""
-        positions: Mapping[TP, int] = cast("App", self.app).positions()
+        positions: Mapping[TP, int] = cast(Worker, self.app).ownership.positions()
         if positions:
             await self._thread.seek_wait(dict(positions))
         self._read_offset.update(positions)
@@ -191,7 +207,7 @@ class Producer(driver.Producer):
     """One idempotent producer with acks from all in-sync replicas; the engine sends whole batches through it."""
 
     def _settings_extra(self) -> Mapping[str, Any]:
-        app = cast("App", self.app)
+        app = cast(Worker, self.app)
         return {**app.client_settings, "acks": "all", "enable_idempotence": True, "linger_ms": 0}
 
 

@@ -1,0 +1,188 @@
+"""Which partitions this worker has, and how it gets and gives them: take over, commit, release."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import structlog
+from aiokafka import TopicPartition
+from faust.types import TP
+
+from ironstream.contract import CONTROL_KEY
+from ironstream.engine.api import LogicFactory
+from ironstream.engine.assignor import Holdings
+from ironstream.engine.control import TopologyChange, encode_control
+from ironstream.engine.crashpoints import crash_point
+from ironstream.engine.outbox import Outbox
+from ironstream.engine.partition import Partition, PartitionOutputs
+from ironstream.engine.restore import Restored, restore_partitions
+from ironstream.engine.store import StoreOptions
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineConfig:
+    """What the engine needs to know; `client_settings` go to every Kafka client as they are."""
+
+    application_id: str
+    client_settings: Mapping[str, Any]
+    state_dir: Path
+    topic_prefix: str = ""
+    commit_interval_s: float = 2.0
+    session_timeout_s: float = 10.0
+    compression: str | None = None
+    topology_version: int = 0
+    topology_text: bytes = b""
+    store_cache_mb: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSpec:
+    """An agent with state: its name, its source topic (without prefix), its changelog topic, how its logic is made."""
+
+    name: str
+    source: str
+    changelog: str
+    factory: LogicFactory
+
+
+class Ownership:
+    """The partitions of source topics that this worker owns and has restored, by topic partition."""
+
+    def __init__(self, config: EngineConfig, outbox: Outbox) -> None:
+        self.partitions: dict[TP, Partition] = {}
+        self.restore_seconds = 0.0
+        self._config = config
+        self._outbox = outbox
+        self._agents: dict[str, AgentSpec] = {}
+        self._store_options = StoreOptions(config.store_cache_mb)
+        self._taking_over = asyncio.Lock()
+        self._epoch = 0
+        self._last_numbers: set[int] = set()
+
+    def add_agent(self, name: str, source: str, factory: LogicFactory) -> str:
+        """Give partitions of the topic `source` to the logic that `factory` makes; returns the topic's full name."""
+        prefix = self._config.topic_prefix
+        self._agents[prefix + source] = AgentSpec(name, source, f"{prefix}ironstream.{name}.changelog", factory)
+        return prefix + source
+
+    def holdings(self) -> Holdings:
+        """Which partition numbers this worker had last, and of which it has local copies."""
+        local = {int(path.name) for path in self._config.state_dir.glob("*/[0-9]*") if path.name.isdigit()}
+        return Holdings(sorted(self._last_numbers), sorted(local))
+
+    def positions(self) -> dict[TP, int]:
+        """Offset to go on from, per partition."""
+        return {tp: partition.position for tp, partition in self.partitions.items()}
+
+    async def commit(self) -> dict[TP, int]:
+        """Commit all partitions; returns the position each has reached. Raises when one cannot be committed."""
+        owned = dict(self.partitions)
+        commits = []
+        for partition in owned.values():
+            commits.append(asyncio.create_task(partition.commit()))
+            # Rows are gathered without an await: let the rest of the worker have its turn between partitions.
+            await asyncio.sleep(0)
+        return dict(zip(owned, await asyncio.gather(*commits), strict=True))
+
+    async def take_over(self, assignment: set[TP], consumer: Any, producer: Any) -> None:
+        """Restore all partitions of `assignment` that are not at hand, and say which topology holds.
+
+        `consumer` is Faust's, `producer` aiokafka's. A rebalance meanwhile leaves nothing behind.
+        """
+        async with self._taking_over:
+            epoch = self._epoch
+            self._last_numbers = {tp.partition for tp in assignment}
+            missing = {
+                tp: self._agents[tp.topic]
+                for tp in assignment
+                if tp.topic in self._agents and tp not in self.partitions
+            }
+            if not missing:
+                return
+            started = time.perf_counter()
+            self._outbox.start(producer)
+            restored = await restore_partitions(
+                {_changelog(tp, agent): self._folder(tp, agent) for tp, agent in missing.items()},
+                producer=producer,
+                client_settings=self._config.client_settings,
+                options=self._store_options,
+            )
+            oldest = await consumer.earliest_offsets(*missing)
+            if epoch != self._epoch:
+                for one in restored.values():
+                    one.store.close()
+                return
+            for tp, agent in missing.items():
+                self.partitions[tp] = self._partition(tp, agent, restored[_changelog(tp, agent)], oldest[tp])
+                await asyncio.sleep(0)
+            self.restore_seconds = time.perf_counter() - started
+            log.info(
+                "partitions restored",
+                partitions=len(missing),
+                changelog_records=sum(one.rows_read for one in restored.values()),
+                seconds=round(self.restore_seconds, 2),
+            )
+            await self._announce_topology(list(missing), producer)
+
+    async def release(self, revoked: set[TP]) -> None:
+        """Let go of partitions; they have been committed."""
+        self._epoch += 1
+        for tp in revoked:
+            partition = self.partitions.pop(tp, None)
+            if partition is not None:
+                crash_point("in_revoke")
+                await partition.close()
+
+    def _folder(self, tp: TP, agent: AgentSpec) -> Path:
+        return self._config.state_dir / agent.name / str(tp.partition)
+
+    def _partition(self, tp: TP, agent: AgentSpec, restored: Restored, oldest: int) -> Partition:
+        return Partition(
+            changelog_topic=agent.changelog,
+            partition=tp.partition,
+            logic=agent.factory(restored.store, tp.partition),
+            store=restored.store,
+            outputs=PartitionOutputs(self._outbox, self._config.topic_prefix, tp.partition),
+            outbox=self._outbox,
+            claim=restored.claim,
+            changelog_offset=restored.changelog_offset,
+            position=_start(tp, restored.source_offset, oldest),
+            commit_number=restored.commit_number,
+            topology_version=self._config.topology_version,
+        )
+
+    async def _announce_topology(self, taken: list[TP], producer: Any) -> None:
+        change = TopologyChange.of(self._config.topology_version, self._config.topology_text)
+        for tp in taken:
+            if self.partitions[tp].logic.topology_version != change.version:
+                await producer.send_and_wait(
+                    tp.topic, key=CONTROL_KEY, value=encode_control(change), partition=tp.partition
+                )
+
+
+def _changelog(tp: TP, agent: AgentSpec) -> TopicPartition:
+    return TopicPartition(agent.changelog, tp.partition)
+
+
+def _start(tp: TP, committed: int | None, oldest: int) -> int:
+    if committed is None:
+        return oldest
+    if committed < oldest:
+        # Nothing can bring these back; whoever operates this must hear of it.
+        log.error(
+            "records expired before they were processed",
+            topic=tp.topic,
+            partition=tp.partition,
+            first_lost=committed,
+            last_lost=oldest - 1,
+            hint="raise retention.ms of the topic or add workers",
+        )
+        return oldest
+    return committed
