@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ironstream.domain.batch import BAD, GOOD, SUSPECT, UNCERTAIN, Batch, Fate, Finding, Reason
 from ironstream.domain.duplicates import Duplicates
-from ironstream.domain.segments import Bools, Ints, Segments, previous, running_max, segments
+from ironstream.domain.segments import Bools, Segments, previous, running_max, segments
 from ironstream.domain.series import NEVER, SeriesTable
 
 STEP_CONFIRMATIONS: Final = 3
@@ -40,11 +40,12 @@ def assess(batch: Batch, table: SeriesTable, seen: Duplicates) -> list[Finding]:
     if len(live):
         kept = batch.take(live)
         surplus = _surplus(kept, table, findings)
+        _gaps(kept, table, findings)
         _values(kept)
         _ranges(kept, table)
         counted = kept.take(np.flatnonzero(~surplus)) if surplus.any() else kept
         if len(counted):
-            _series_rules(counted, table, findings)
+            _series_rules(counted, table)
         if counted is not kept:
             kept.code[~surplus], kept.reasons[~surplus] = counted.code, counted.reasons
             kept.counted[~surplus], kept.before[~surplus] = counted.counted, counted.before
@@ -158,16 +159,14 @@ def _ranges(batch: Batch, table: SeriesTable) -> None:
     batch.fate[bad] = Fate.REJECTED
 
 
-def _series_rules(batch: Batch, table: SeriesTable, findings: list[Finding]) -> None:
+def _series_rules(batch: Batch, table: SeriesTable) -> None:
     """Rules that compare a reading with those before it, and the state they leave behind."""
     runs = segments(batch.series)
     series = runs.key
-    state, rules = table.state, table.rules
+    state = table.state
     newest = running_max(batch.time, runs, state["watermark"][series])
-    before = batch.before = previous(newest, runs, state["watermark"][series])
+    batch.before = previous(newest, runs, state["watermark"][series])
     batch.counted[:] = True
-    _gaps(batch, before, rules["interval"][batch.series], findings)
-
     measured = batch.code != BAD
     if measured.all():
         _steps_and_held(batch, runs, table)
@@ -182,7 +181,13 @@ def _series_rules(batch: Batch, table: SeriesTable, findings: list[Finding]) -> 
     table.dirty[series] = True
 
 
-def _gaps(batch: Batch, before: Ints, interval: Ints, findings: list[Finding]) -> None:
+def _gaps(batch: Batch, table: SeriesTable, findings: list[Finding]) -> None:
+    """Silence between a reading and the one before it; a reading that is one too many breaks the silence as well."""
+    runs = segments(batch.series)
+    state, interval = table.state, table.rules["interval"][batch.series]
+    newest = running_max(batch.time, runs, state["heard"][runs.key])
+    before = previous(newest, runs, state["heard"][runs.key])
+    state["heard"][runs.key] = newest[runs.last]
     gap = np.where(before == NEVER, 0, batch.time - np.where(before == NEVER, 0, before))
     for at in np.flatnonzero((interval > 0) & (gap > 2 * interval)):
         expected, actual = int(interval[at]), int(gap[at])

@@ -20,7 +20,8 @@ Identity = tuple[str, str, str, str]
 
 SERIES_STATE: Final = np.dtype(
     [
-        ("watermark", "<i8"),  # newest device time
+        ("watermark", "<i8"),  # newest device time of the readings that count
+        ("heard", "<i8"),  # newest device time of all readings, also of those beyond the rate limit
         ("last_append", "<i8"),  # the log's clock when the last reading came
         ("last_value", "<f8"),  # newest value that was not BAD
         ("last_time", "<i8"),  # device time of last_value
@@ -104,7 +105,7 @@ class SeriesTable:
         self.series_rules.append(rules)
         self.units.append(rules.unit)
         fresh = self.state[row]
-        for name in ("watermark", "last_append", "last_time", "good_time", "held_since"):
+        for name in ("watermark", "heard", "last_append", "last_time", "good_time", "held_since"):
             fresh[name] = NEVER
         for name in ("last_value", "good_value", "held_value"):
             fresh[name] = np.nan

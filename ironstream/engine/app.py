@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 
 _TICK_INTERVAL_S: Final = 1.0
 _EXIT_GRACE_S: Final = 10.0
+_STOP_DEADLINE_S: Final = 30.0
 
 
 class Chunks:
@@ -82,6 +83,7 @@ class App(faust.App):
             origin=None,
             autodiscover=False,
             web_enabled=False,
+            web_bind="127.0.0.1",  # Faust's own command line turns its web server on all the same
             topic_allow_declare=False,
             topic_disable_leader=True,
             key_serializer="raw",
@@ -189,6 +191,15 @@ class App(faust.App):
 
     def _new_producer_transport(self) -> Any:
         return Transport(self.conf.broker_producer, self)
+
+    async def stop(self) -> None:
+        """Stop; with a broker that does not answer, give up the last commit after `_STOP_DEADLINE_S`."""
+        asyncio.get_running_loop().call_later(_STOP_DEADLINE_S, self._give_up)
+        await super().stop()
+
+    def _give_up(self) -> None:
+        log.critical("stopping took too long, the worker exits; it will repeat from its last commit")
+        os._exit(1)
 
     async def on_stop(self) -> None:
         """Faust has committed; close what is still open."""

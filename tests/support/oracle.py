@@ -73,6 +73,7 @@ class SeriesMemory:
         self.seqs: dict[str, set[int]] = defaultdict(set)
         self.times: list[int] = []
         self.watermark: int | None = None
+        self.heard: int | None = None
         self.last_append: int | None = None
         self.good: tuple[float, int] | None = None
         self.steps = 0
@@ -175,6 +176,8 @@ class Oracle:
             self.fates[offset] = ("duplicate", code, frozenset(), value)
             return
         surplus = self._surplus(series[0], now, time)
+        self._gap(series, rule, memory.heard, time)
+        memory.heard = time if memory.heard is None else max(memory.heard, time)
         refused = ""
         if value is None or not math.isfinite(value):
             worsen("BAD", "not_a_number")
@@ -190,7 +193,6 @@ class Oracle:
             self.fates[offset] = ("dlq", "BAD", frozenset([refused or "rate_limited"]), value)
             return
         before = memory.watermark
-        self._gap(series, rule, before, time)
         if code != "BAD":
             assert value is not None
             self._step(memory, rule, value, time, code, worsen)
