@@ -10,7 +10,7 @@ import msgspec
 
 from ironstream.bench.deployment import BenchError
 
-MAIN_STEPS: Final = ("unpack", "decode", "stages", "encode", "produce", "commit")
+MAIN_STEPS: Final = ("unpack", "decode", "stages", "encode", "produce", "free", "commit")
 """Steps of the main thread, which is the one that limits a worker."""
 THREAD_STEPS: Final = ("fetch", "store")
 """Steps of other threads, in CPU time: reading from Kafka, writing RocksDB."""

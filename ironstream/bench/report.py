@@ -18,6 +18,7 @@ _STEPS = {
     "stages": "stages: quality, windows, conditions",
     "encode": "encode: clean readings, aggregates",
     "produce": "produce: fill, seal and hand over batches",
+    "free": "free: give back the chunk's objects",
     "commit": "commit: rows, marker",
     "store": "commit: write RocksDB (own thread, CPU)",
     "other": "other: event loop, sockets, Faust, waiting",

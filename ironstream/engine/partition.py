@@ -121,12 +121,12 @@ class Partition:
                 changes = self._store.take_changes()
                 position = self.position
                 outputs = self._outbox.unsent(self.partition)
+            if outputs:
+                await asyncio.gather(*outputs)
             if not changes and position - self._marked_position < _UNMARKED_RECORDS:
                 # Nothing changed but the position (ticks, say): repeating those records has no effect.
                 self.committed_position = position
                 return position
-            if outputs:
-                await asyncio.gather(*outputs)
             crash_point("after_outputs")
             marker = Marker(self._commit_number + 1, position, self._topology_version, int(time.time() * 1000))
             await self._append(changes, marker)
