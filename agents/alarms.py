@@ -92,8 +92,8 @@ class AlarmsPartition:
 
     def flush(self) -> None:
         """Write every changed row into the store."""
-        self._register.flush()
         self._topology.flush()
+        self._register.flush()
 
     def _take(self, record: Record, chunk: Chunk, out: Outputs) -> None:
         cause = Cause(chunk.topic, chunk.partition, record.offset)

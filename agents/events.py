@@ -86,7 +86,7 @@ class EventsPartition:
 
     def flush(self) -> None:
         """Write every changed row into the store."""
-        for rows in (self._clock, self._topology, self._rules, self._series):
+        for rows in (self._topology, self._rules, self._series, self._clock):
             rows.flush()
 
     def _take(self, record: Record, chunk: Chunk, out: Outputs) -> None:

@@ -17,6 +17,7 @@ class LogClock:
     """`now_ms` (ms since the epoch) never goes back, though a broker's clock may, nor at a restart."""
 
     def __init__(self, store: Store) -> None:
+        self._store = store
         self._rows = LiveRows(CLOCK, store)
         self.now_ms = self._rows.get(CLOCK_ROW, Clock()).now_ms
 
@@ -25,7 +26,10 @@ class LogClock:
         self.now_ms = max(self.now_ms, min(timestamp_ms, LAST_MS))
 
     def flush(self) -> None:
-        """Write the row if the clock has moved."""
-        if self._rows.get(CLOCK_ROW, Clock()).now_ms != self.now_ms:
+        """Write the row if the clock has moved and there is a commit to write it in; call this after all other rows.
+
+        Where only time has passed, the ticks that say so are read again after a restart.
+        """
+        if self._store.has_changes and self._rows.get(CLOCK_ROW, Clock()).now_ms != self.now_ms:
             self._rows[CLOCK_ROW] = Clock(self.now_ms)
         self._rows.flush()

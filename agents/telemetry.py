@@ -111,7 +111,8 @@ class TelemetryPartition:
         """Write every changed row into the store."""
         self.state.flush()
         self._live.flush()
-        self._store.put(CLOCK.key(CLOCK_ROW), CLOCK.pack(Clock(self._clock_us // 1000)))
+        if self._store.has_changes:
+            self._store.put(CLOCK.key(CLOCK_ROW), CLOCK.pack(Clock(self._clock_us // 1000)))
 
     def _control(self, record: Record, out: Outputs) -> None:
         self._clock_us = max(self._clock_us, record.timestamp * 1000)

@@ -58,6 +58,10 @@ class Outputs(Protocol):
 class Store(Protocol):
     """The durable rows of one partition of one agent, write-behind: a change is durable with the next commit."""
 
+    @property
+    def has_changes(self) -> bool:
+        """Whether anything waits for the next commit. Without changes a commit writes nothing."""
+
     def get(self, key: bytes) -> bytes | None: ...
     def put(self, key: bytes, value: bytes) -> None: ...
     def delete(self, key: bytes) -> None: ...

@@ -60,7 +60,9 @@ class RecordedOutputs:
 
 
 class MemoryStore:
-    """A Store over a dict; `written` counts the puts and deletes."""
+    """A Store over a dict; `written` counts the puts and deletes. Every flush is a commit."""
+
+    has_changes = True
 
     def __init__(self) -> None:
         self.rows: dict[bytes, bytes] = {}
