@@ -41,6 +41,7 @@ class Child:
         self._guard: subprocess.Popen[bytes] | None = None
         self._pid: int | None = None
         self._log_start = 0
+        self._asked_to_end = False
 
     @property
     def pid(self) -> int | None:
@@ -59,6 +60,7 @@ class Child:
 
     def start(self) -> None:
         """Start it; returns when its process exists."""
+        self._asked_to_end = False
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("ab") as log:
             self._log_start = log.tell()
@@ -78,8 +80,10 @@ class Child:
         self._pid = int(line) if line else None
 
     def terminate(self) -> None:
-        """Ask it to end (SIGTERM)."""
-        self._signal(signal.SIGTERM)
+        """Ask it to end (SIGTERM). Asks once: a second signal could end it in the middle of stopping."""
+        if not self._asked_to_end:
+            self._asked_to_end = True
+            self._signal(signal.SIGTERM)
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
         """Ask it to end, wait, and end it by force when it does not. May be called when nothing runs."""
