@@ -51,7 +51,7 @@ async def measure_baseline(
     watch = Watch(deployment, plain_faust.CLEAN, [worker])
     start, end = await watch.run(total, report)
     clean, dead = await deployment.count(plain_faust.CLEAN), await deployment.count(plain_faust.DEAD)
-    deployment.stop_workers()
+    deployment.end_workers()
     if (clean, dead) != (total, 0):
         raise BenchError(
             f"The baseline made {clean:,} clean readings and {dead:,} dead letters of {total:,} readings.",

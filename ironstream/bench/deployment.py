@@ -110,12 +110,24 @@ class Deployment:
                 )
 
     def stop_workers(self) -> None:
-        """Stop all processes in order (SIGTERM): workers commit and write their profiles."""
+        """Stop all processes in order (SIGTERM), by force after a while."""
         for worker in self.workers:
             worker.terminate()
         for worker in self.workers:
             worker.stop(_STOP_TIMEOUT_S)
         self.workers.clear()
+
+    def end_workers(self) -> None:
+        """Stop all processes; raise BenchError when one has not ended in order, with its last commit made."""
+        workers = list(self.workers)
+        self.stop_workers()
+        for worker in workers:
+            if worker.exit_code:
+                raise BenchError(
+                    f"{worker.name} was stopped and ended with exit code {worker.exit_code}. Its last words:\n"
+                    f"{worker.last_words()}",
+                    "It did not come to its last commit: is the machine overloaded? Else please report it.",
+                )
 
 
 @asynccontextmanager

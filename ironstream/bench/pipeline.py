@@ -98,7 +98,7 @@ async def measure_pipeline(
         start, end = await watch.run(total, lambda done: report("working", done, total))
         report("closing windows", total, total)
         counts = await _count(deployment, plant, values)
-        deployment.stop_workers()
+        deployment.end_workers()
         shown = split([read_profile(path) for path in paths]) if profile else None
         baseline = None
         if baseline_readings:

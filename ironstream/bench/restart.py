@@ -79,7 +79,7 @@ async def measure_restart(
         watch = Watch(deployment, Topic.TELEMETRY_CLEAN, [deployment.worker("first")])
         await watch.run(series, lambda done: report("working", done, series))
         # The last commit is part of an orderly end.
-        deployment.stop_workers()
+        deployment.end_workers()
         results: list[RestartResult] = []
         for local_copy in (True, False):
             report("restarting", len(results), 2)
@@ -104,6 +104,6 @@ async def _start(deployment: Deployment, local_copy: bool) -> RestartResult:
     from_start_s = time.monotonic() - started
     await asyncio.sleep(_SETTLING_S)
     memory_mib = rss_mib(worker.pid)
-    deployment.stop_workers()
+    deployment.end_workers()
     rate = None if local_copy else restored.changelog_records / max(restored.seconds, 1e-3)
     return RestartResult(local_copy, from_start_s, restored.seconds, restored.changelog_records, rate, memory_mib)
