@@ -37,6 +37,7 @@ OVERRIDDEN: list[tuple[type[Any], type[Any], str]] = [
     (driver.Consumer, transport.Consumer, "getmany"),
     (driver.Consumer, transport.Consumer, "ack"),
     (driver.Consumer, transport.Consumer, "_add_gap"),
+    (driver.Consumer, transport.Consumer, "commit"),
     (driver.Consumer, transport.Consumer, "force_commit"),
     (driver.Consumer, transport.Consumer, "_commit_handler"),
     (driver.Consumer, transport.Consumer, "on_partitions_revoked"),
