@@ -179,8 +179,8 @@ class TelemetryPartition:
 @lru_cache(maxsize=1 << 17)
 def murmur_partition(key: bytes, partitions: int) -> int:
     """The partition that Kafka's default partitioner gives a key."""
-    # Asked of every declared series for each partition that is taken over, and the hash takes 8 µs: with 100 000
-    # series and no memory, the event loop would stand still for ten seconds.
+    # Asked of every declared series for each partition that takes up a topology, and the hash takes 4 µs: unremembered,
+    # 100 000 series in 12 partitions held up the event loop for five seconds.
     return int((murmur2(key) & 0x7FFFFFFF) % partitions)
 
 
