@@ -21,11 +21,13 @@ from mode import Service
 from ironstream.engine.api import Chunk
 from ironstream.engine.assignor import StateAssignor
 from ironstream.engine.crashpoints import crash_point
+from ironstream.engine.memory import give_back
 from ironstream.engine.ownership import Ownership
 from ironstream.engine.underway import UnderWay
 from ironstream.engine.unpack import Fetched, records_of
 
 _LONGEST_COMMIT_PAUSE_S = 30.0
+_TRIM_EVERY_S = 5.0
 
 
 class Worker(Protocol):
@@ -186,12 +188,15 @@ class Consumer(driver.Consumer):
     @Service.task
     async def _commit_handler(self) -> None:
         """Commit every `commit_interval`, or less often where commits take long: at most a fifth of the time."""
-        before, last = 0.0, 0.0
+        before, last, trimmed = 0.0, 0.0, time.monotonic()
         while not self.should_stop:
             await self.sleep(commit_pause(self.commit_interval, before, last))
             started = time.monotonic()
             await self.commit()
             before, last = last, time.monotonic() - started
+            if time.monotonic() - trimmed > _TRIM_EVERY_S:
+                await asyncio.to_thread(give_back)
+                trimmed = time.monotonic()
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Commit first (Faust does so while it waits for its streams), then let go of the state."""
