@@ -15,7 +15,6 @@ from agents.alarm_register import AlarmRegister, series_of
 from agents.live_topology import LiveTopology, Topology
 from ironstream.alarm_codec import decode_alarm, encode
 from ironstream.contract import (
-    CONTROL_KEY,
     ID_HEADER,
     AlarmState,
     AlarmTransition,
@@ -33,6 +32,7 @@ from ironstream.domain.alarms import AlarmKey, Cause, Signal, Transition, on_sig
 from ironstream.domain.times import to_iso, to_us
 from ironstream.engine.api import Chunk, LogicFactory, Outputs, PartitionLogic, Record, Store
 from ironstream.engine.app import App, Chunks
+from ironstream.engine.control import is_control
 from ironstream.errors import DecodeError
 from tables.alarms import LastCondition
 
@@ -85,7 +85,7 @@ class AlarmsPartition:
         for record in chunk.records:
             self._register.advance(record.timestamp)
             self._expire(Cause(chunk.topic, chunk.partition, record.offset), out)
-            if record.key == CONTROL_KEY:
+            if is_control(record):
                 self._topology.follow(record)
             else:
                 self._take(record, chunk, out)

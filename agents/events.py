@@ -14,7 +14,6 @@ from agents.log_clock import LogClock
 from agents.rows import LiveRows
 from ironstream.alarm_codec import RawEvent, decode_event, encode_event
 from ironstream.contract import (
-    CONTROL_KEY,
     ID_HEADER,
     SCHEMA_VERSION,
     Event,
@@ -28,6 +27,7 @@ from ironstream.domain.rules import TimeRules
 from ironstream.domain.times import to_iso, to_us
 from ironstream.engine.api import Chunk, LogicFactory, Outputs, PartitionLogic, Record, Store
 from ironstream.engine.app import App, Chunks
+from ironstream.engine.control import is_control
 from ironstream.errors import DecodeError
 from tables.events import EVENT_SERIES, SERIES_RETENTION_MS, TIMES_KEPT, EventSeries
 
@@ -79,7 +79,7 @@ class EventsPartition:
             self._clock.advance(record.timestamp)
             self._rules.tick(self._clock.now_ms, out)
             self._forget_silent()
-            if record.key != CONTROL_KEY:
+            if not is_control(record):
                 self._take(record, chunk, out)
             elif self._topology.follow(record):
                 self._rules.follow(self._topology.current, self._clock.now_ms, out)

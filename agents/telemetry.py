@@ -11,7 +11,7 @@ import numpy as np
 from aiokafka.partitioner import murmur2
 
 from agents.live_topology import LiveTopology, Topology
-from agents.rows import LiveRows
+from agents.log_clock import LogClock
 from agents.telemetry_input import Names, read_input
 from agents.telemetry_output import TelemetryOutput
 from agents.telemetry_state import TelemetryState
@@ -25,7 +25,6 @@ from ironstream.domain.windows.results import results
 from ironstream.engine.api import Chunk, LogicFactory, Outputs, Record, Store
 from ironstream.engine.app import App, Chunks
 from ironstream.engine.control import Tick, decode_control
-from tables.clock import CLOCK, CLOCK_ROW, Clock
 
 NAME = "telemetry"
 
@@ -62,7 +61,7 @@ class TelemetryPartition:
         self._partition = partition
         self._partitions = partitions
         self._live = LiveTopology(store, topology)
-        self._clock_us = LiveRows(CLOCK, store).get(CLOCK_ROW, Clock()).now_ms * 1000
+        self._clock = LogClock(store)
         self._build()
 
     def _build(self) -> None:
@@ -111,30 +110,29 @@ class TelemetryPartition:
         """Write every changed row into the store."""
         self.state.flush()
         self._live.flush()
-        if self._store.has_changes:
-            self._store.put(CLOCK.key(CLOCK_ROW), CLOCK.pack(Clock(self._clock_us // 1000)))
+        self._clock.flush()
 
     def _control(self, record: Record, out: Outputs) -> None:
-        self._clock_us = max(self._clock_us, record.timestamp * 1000)
+        self._clock.advance(record.timestamp)
         if self._live.follow(record):
             # The rows know nothing of rules, so a new version takes over what the old one left.
             self.flush()
             before = self.state
             self._build()
-            self._output.changes(self.state.withdraw(before), {}, record.offset, self._clock_us // 1000, out)
+            self._output.changes(self.state.withdraw(before), {}, record.offset, self._clock.now_ms, out)
         elif isinstance(decode_control(record), Tick):
             with np.errstate(all="ignore"):
-                closed = self.state.windows.tick(self.state.table, self._clock_us)
+                closed = self.state.windows.tick(self.state.table, self._clock.now_ms * 1000)
                 self._emit_closed(closed, None, record.offset, out)
-            changes = self.state.conditions.tick(self.state.table, self._clock_us)
-            self._output.changes(changes, {}, record.offset, self._clock_us // 1000, out)
+            changes = self.state.conditions.tick(self.state.table, self._clock.now_ms * 1000)
+            self._output.changes(changes, {}, record.offset, self._clock.now_ms, out)
 
     def _take(self, records: Sequence[Record], out: Outputs) -> None:
         started = time.perf_counter()
         clock = np.array([record.timestamp for record in records], np.int64) * 1000
-        clock[0] = max(int(clock[0]), self._clock_us)
+        clock[0] = max(int(clock[0]), self._clock.now_ms * 1000)
         clock = np.maximum.accumulate(clock)
-        self._clock_us = int(clock[-1])
+        self._clock.advance(int(clock[-1]) // 1000)
         given = read_input(records, clock, self._names)
         decoded = time.perf_counter()
         findings: list[Finding] = []
@@ -154,7 +152,7 @@ class TelemetryPartition:
             self._emit_closed(closed, given.batch, records[-1].offset, out)
         if changes and given.batch is not None:
             offsets = dict(zip(given.batch.row.tolist(), given.batch.offset.tolist(), strict=True))
-            self._output.changes(changes, offsets, records[-1].offset, self._clock_us // 1000, out)
+            self._output.changes(changes, offsets, records[-1].offset, self._clock.now_ms, out)
         self.counts["records"] += len(records)
         self.seconds["decode"] += decoded - started
         self.seconds["stages"] += staged - decoded
@@ -162,7 +160,7 @@ class TelemetryPartition:
 
     def _emit_closed(self, closed: list[Closed], batch: Batch | None, offset: int, out: Outputs) -> None:
         state = self.state
-        now_ms = self._clock_us // 1000
+        now_ms = self._clock.now_ms
         for one in closed:
             level = next(level for level in state.windows.levels if level.size.size_us == one.size_us)
             done = results(one, state.table.state["watermark"], level.size.grace_us)
