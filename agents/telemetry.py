@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache, partial
 
 import numpy as np
@@ -12,7 +12,8 @@ from aiokafka.partitioner import murmur2
 
 from agents.live_topology import LiveTopology, Topology
 from agents.log_clock import LogClock
-from agents.telemetry_input import Names, read_input
+from agents.telemetry_input import read_input
+from agents.telemetry_names import Names
 from agents.telemetry_output import TelemetryOutput
 from agents.telemetry_state import TelemetryState
 from ironstream.contract import CONTROL_KEY, SeriesId, Topic
@@ -22,7 +23,7 @@ from ironstream.domain.quality import assess
 from ironstream.domain.rules import SeriesRules
 from ironstream.domain.windows.level import Closed
 from ironstream.domain.windows.results import results
-from ironstream.engine.api import Chunk, LogicFactory, Outputs, Record, Store
+from ironstream.engine.api import Chunk, LogicFactory, Outputs, Record, Records, Store
 from ironstream.engine.app import App, Chunks
 from ironstream.engine.control import Tick, decode_control
 
@@ -69,8 +70,7 @@ class TelemetryPartition:
         topology = self._live.current
         self.state = TelemetryState(self._store, topology.windows)
         self._names = Names(self.state.table, topology, self._new_series)
-        self._output = TelemetryOutput(self.state.table, Topic.TELEMETRY_RAW, self._partition)
-        self._output.topology_version = topology.version
+        self._output = TelemetryOutput(self.state.table, Topic.TELEMETRY_RAW, self._partition, topology.version)
         self.state.load(topology.series)
         for row in range(len(self.state.table)):
             self._output.register(row)
@@ -98,7 +98,7 @@ class TelemetryPartition:
         """Take every record in order; one that cannot be used goes to the DLQ and changes nothing."""
         records = chunk.records
         done = 0
-        for at in [at for at, record in enumerate(records) if record.key == CONTROL_KEY]:
+        for at in records.with_key(CONTROL_KEY):
             if done < at:
                 self._take(records[done:at], out)
             self._control(records[at], out)
@@ -127,9 +127,9 @@ class TelemetryPartition:
             changes = self.state.conditions.tick(self.state.table, self._clock.now_ms * 1000)
             self._output.changes(changes, {}, record.offset, self._clock.now_ms, out)
 
-    def _take(self, records: Sequence[Record], out: Outputs) -> None:
+    def _take(self, records: Records, out: Outputs) -> None:
         started = time.perf_counter()
-        clock = np.array([record.timestamp for record in records], np.int64) * 1000
+        clock = records.timestamps * 1000
         clock[0] = max(int(clock[0]), self._clock.now_ms * 1000)
         clock = np.maximum.accumulate(clock)
         self._clock.advance(int(clock[-1]) // 1000)
@@ -145,14 +145,14 @@ class TelemetryPartition:
                 findings += too_late
                 changes = self.state.conditions.on_readings(given.batch, self.state.table)
             staged = time.perf_counter()
-            self._output.readings(records, given, out)
+            self._output.readings(given, self._names, out)
             self._output.refusals(records, given.refusals, out)
-            self._output.statuses(records, given.decoded.statuses, out)
+            self._output.statuses(records, given.statuses, out)
             self._output.findings(findings, out)
-            self._emit_closed(closed, given.batch, records[-1].offset, out)
+            self._emit_closed(closed, given.batch, int(records.offsets[-1]), out)
         if changes and given.batch is not None:
             offsets = dict(zip(given.batch.row.tolist(), given.batch.offset.tolist(), strict=True))
-            self._output.changes(changes, offsets, records[-1].offset, self._clock.now_ms, out)
+            self._output.changes(changes, offsets, int(records.offsets[-1]), self._clock.now_ms, out)
         self.counts["records"] += len(records)
         self.seconds["decode"] += decoded - started
         self.seconds["stages"] += staged - decoded

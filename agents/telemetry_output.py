@@ -6,16 +6,16 @@ An id is a pure function of the input: a repeat after a crash carries the same o
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from math import isfinite
 from typing import Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from agents.telemetry_input import Input, Refusal
-from ironstream.codec import WireReading, encode_reading, encode_with
+from agents.telemetry_clean import CleanReadings, iso
+from agents.telemetry_input import Input
+from agents.telemetry_names import Names
+from agents.telemetry_slow import Refusal
 from ironstream.contract import (
     ID_HEADER,
     SCHEMA_VERSION,
@@ -28,10 +28,9 @@ from ironstream.contract import (
     asset_key,
 )
 from ironstream.dlq import dlq_headers
-from ironstream.domain.batch import Batch, Fate, Finding, Reason
+from ironstream.domain.batch import Fate, Finding, Reason
 from ironstream.domain.conditions import Change
-from ironstream.domain.series import NEVER, SeriesTable
-from ironstream.domain.times import MAX_US, to_iso
+from ironstream.domain.series import SeriesTable
 from ironstream.domain.windows.results import Results
 from ironstream.engine.api import Headers, Outputs, Record
 
@@ -80,18 +79,6 @@ class _Aggregate(msgspec.Struct, gc=False):
     topology_version: int
 
 
-@lru_cache(maxsize=4096)
-def reason_names(reasons: int) -> list[str]:
-    """The words of a set of reasons."""
-    return [str(reason.name).lower() for reason in Reason if reasons & reason]
-
-
-@lru_cache(maxsize=65_536)
-def iso(us: int) -> str:
-    """A time on the wire. Batches repeat the same few times (appends, window bounds)."""
-    return to_iso(min(max(us, 0), MAX_US))
-
-
 _REFUSING: Final = (Reason.TIME_OUT_OF_RANGE, Reason.NOT_A_NUMBER, Reason.RATE_LIMITED, Reason.RANGE)
 
 
@@ -104,23 +91,22 @@ def _refusal(reasons: int) -> str:
 class TelemetryOutput:
     """Encodes and sends for one partition."""
 
-    def __init__(self, table: SeriesTable, topic: str, partition: int) -> None:
+    def __init__(self, table: SeriesTable, topic: str, partition: int, topology_version: int) -> None:
         self._table = table
         self._topic = topic
         self._partition = partition
         self._id_prefix = f"{topic}/{partition}/".encode()
+        self._clean = CleanReadings(table, self._id_prefix, topology_version)
         self.keys: list[bytes] = []
-        self._names: list[tuple[str | None, str | None, str | None]] = []
-        self.topology_version = 0
+        self.topology_version = topology_version
 
     def register(self, row: int) -> None:
         """A new series."""
         if row == len(self.keys):
             self.keys.append(asset_key(*self._table.identities[row][:3]))
-            rules = self._table.series_rules[row]
-            self._names.append((rules.site_name, rules.machine_type, rules.canonical_name))
+            self._clean.register(self.keys[-1])
 
-    def readings(self, records: Sequence[Record], given: Input, out: Outputs) -> None:
+    def readings(self, given: Input, names: Names, out: Outputs) -> None:
         """Clean readings, and dead letters for the rejected ones, in log order."""
         batch = given.batch
         if batch is None:
@@ -128,61 +114,11 @@ class TelemetryOutput:
         log_order = np.argsort(batch.row, kind="stable")
         clean = log_order[batch.fate[log_order] == Fate.CLEAN]
         if len(clean):
-            out.send_many(Topic.TELEMETRY_CLEAN, self._clean(given, clean))
+            out.send_pieces(Topic.TELEMETRY_CLEAN, self._clean.pieces(given, batch, clean, names.columns()))
         rejected = log_order[batch.fate[log_order] == Fate.REJECTED]
-        if len(rejected):
-            places = given.source[batch.row[rejected]].tolist()
-            for at, place in zip(rejected.tolist(), places, strict=True):
-                detail = f"{'/'.join(self._table.identities[batch.series[at]])}: value {batch.value[at]:.6g}"
-                self._dead_letter(records[place], _refusal(int(batch.reasons[at])), detail, out)
-
-    def _clean(self, given: Input, at: NDArray[np.int64]) -> Iterator[Row]:
-        """Rows of clean readings. What all have in common is set in one tight loop, the rest for those that need it."""
-        batch, keys, names = given.batch, self.keys, self._names
-        assert batch is not None
-        rows, series, appends = (column[at].tolist() for column in (batch.row, batch.series, batch.append))
-        readings = [given.readings[row] for row in rows]
-        both = (batch.gateway[at] != NEVER) & (batch.device[at] != NEVER)
-        skews = np.where(both, (batch.gateway[at] - batch.device[at]) // 1000, 0).tolist()
-        stamps = {append: iso(append) for append in set(appends)}
-        version = self.topology_version
-        for reading, of, append, skew_ms in zip(readings, series, appends, skews, strict=True):
-            reading.schema_version = SCHEMA_VERSION
-            reading.quality, reading.quality_reasons = "GOOD", None
-            reading.clock_skew_ms = skew_ms
-            reading.topology_version = version
-            reading.timestamps.kafka_time = stamps[append]
-            reading.site_name, reading.machine_type, reading.canonical_name = names[of]
-        unusual = np.flatnonzero(batch.unusual[at] | (batch.code[at] != 0) | (batch.reasons[at] != 0))
-        for place in unusual.tolist():
-            self._complete(readings[place], batch, int(at[place]))
-        parts = given.decoded.parts
-        if given.decoded.extras or parts:
-            extras = given.decoded.extras
-            encoded = [encode_with(reading, extras.get(row, {})) for reading, row in zip(readings, rows, strict=True)]
-        else:
-            encoded = list(map(encode_reading, readings))
-        prefix = self._id_prefix
-        offsets = batch.offset[at].tolist()
-        for row, of, append, offset, value in zip(rows, series, appends, offsets, encoded, strict=True):
-            name = b"%s%d" % (prefix, offset)
-            if row in parts:
-                name += b"/" + parts[row].encode()
-            yield append // 1000, keys[of], value, [(ID_HEADER, name)]
-
-    def _complete(self, reading: WireReading, batch: Batch, at: int) -> None:
-        """Say what is not as usual: quality, unit, names that the reading leaves to the defaults, 0/1 for a bool."""
-        series, reasons = int(batch.series[at]), int(batch.reasons[at])
-        reading.quality = _NAMES[int(batch.code[at])]
-        reading.quality_reasons = reason_names(reasons) if reasons else None
-        reading.tenant_id, reading.site_id = self._table.identities[series][:2]
-        if isinstance(reading.value, bool):
-            reading.value = int(reading.value)
-        unit = self._table.series_rules[series].unit
-        if unit is not None and unit != reading.unit and not reasons & Reason.UNIT_MISMATCH:
-            if reading.unit is not None and reading.value is not None:
-                reading.value = float(batch.value[at])
-            reading.unit = unit
+        for at, place in zip(rejected.tolist(), given.place[batch.row[rejected]].tolist(), strict=True):
+            detail = f"{'/'.join(self._table.identities[batch.series[at]])}: value {batch.value[at]:.6g}"
+            self._dead_letter(given.records[place], _refusal(int(batch.reasons[at])), detail, out)
 
     def refusals(self, records: Sequence[Record], refusals: list[Refusal], out: Outputs) -> None:
         """Dead letters of records that did not become readings, one per record."""

@@ -21,9 +21,10 @@ from agents.telemetry import TelemetryPartition
 from ironstream.bench.profile import Profile
 from ironstream.engine import transport
 from ironstream.engine.outbox import Lane
+from ironstream.engine.packed import PackedBatch
 from ironstream.engine.partition import Partition, PartitionOutputs
 from ironstream.engine.store import PartitionStore
-from ironstream.engine.unpack import FastRecords, records_of
+from ironstream.engine.unpack import FetchedBatches, records_of
 
 Function = Callable[..., Any]
 
@@ -41,10 +42,12 @@ class Recorder:
         """Put the clocks in; the names are the engine's own."""
         wall, cpu = time.perf_counter, time.thread_time
         for owner, name, wrapped in (
-            (FastRecords, "__iter__", self._reached("fetch", FastRecords.__iter__, cpu)),
+            (FetchedBatches, "__iter__", self._reached("fetch", FetchedBatches.__iter__, cpu)),
             (transport, "records_of", self._timed("unpack", records_of, wall)),
             (TelemetryPartition, "_take", self._chunk(TelemetryPartition._take)),
             (PartitionOutputs, "send_many", self._send_many(PartitionOutputs.send_many)),
+            (PartitionOutputs, "send_pieces", self._send_pieces(PartitionOutputs.send_pieces)),
+            (PackedBatch, "_build", self._timed("produce", PackedBatch._build, wall)),
             (BatchBuilder, "_build", self._timed("produce", BatchBuilder._build, wall)),
             (Lane, "_send", self._stepped("produce", Lane._send)),
             (Partition, "commit", self._stepped("commit", Partition.commit)),
@@ -123,6 +126,19 @@ class Recorder:
             spent = time.perf_counter() - started
             seconds["produce"] += spent
             # the agent counts it as encoding
+            seconds["encode"] -= spent
+
+        return measured
+
+    def _send_pieces(self, send_pieces: Function) -> Function:
+        """`PartitionOutputs.send_pieces`, which the agent counts as encoding."""
+        seconds = self.seconds
+
+        def measured(outputs: PartitionOutputs, topic: str, pieces: Any) -> None:
+            started = time.perf_counter()
+            send_pieces(outputs, topic, pieces)
+            spent = time.perf_counter() - started
+            seconds["produce"] += spent
             seconds["encode"] -= spent
 
         return measured

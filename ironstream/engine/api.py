@@ -7,26 +7,30 @@ commit always finds them together (docs/adr/0002-batch-engine.md).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-Headers = Sequence[tuple[str, bytes]]
+import numpy as np
+from numpy.typing import NDArray
+
+from ironstream.engine.records import Headers, Record, Records
+
+__all__ = ["Chunk", "Headers", "LogicFactory", "Outputs", "PartitionLogic", "Pieces", "Record", "Records", "Store"]
 
 
-class Record(Protocol):
-    """One record as fetched; `timestamp` is ms since the epoch, the broker's append time on raw topics."""
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Records to send, put together from pieces without an object for any of them.
 
-    @property
-    def offset(self) -> int: ...
-    @property
-    def timestamp(self) -> int: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def headers(self) -> Headers: ...
+    `rows` (records, columns of `kernels.layout`) leads to pieces of `source` (the fetched bytes), `made` and
+    `keys`, all uint8. Each record has one header, its id.
+    """
+
+    source: NDArray[np.uint8]
+    made: NDArray[np.uint8]
+    keys: NDArray[np.uint8]
+    rows: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +39,12 @@ class Chunk:
 
     topic: str
     partition: int
-    records: Sequence[Record]
+    records: Records
 
     @property
     def next_offset(self) -> int:
         """Offset after the last record."""
-        return self.records[-1].offset + 1
+        return int(self.records.offsets[-1]) + 1
 
 
 class Outputs(Protocol):
@@ -53,6 +57,9 @@ class Outputs(Protocol):
 
     def send_many(self, topic: str, rows: Iterable[tuple[int, bytes | None, bytes | None, Headers]]) -> None:
         """Queue records (timestamp in ms, key, value, headers) for `topic`, in order."""
+
+    def send_pieces(self, topic: str, pieces: Pieces) -> None:
+        """Queue records for `topic`, in order."""
 
 
 class Store(Protocol):

@@ -18,7 +18,7 @@ from yarl import URL
 from ironstream.contract import CONTROL_KEY
 from ironstream.engine.api import Chunk, LogicFactory
 from ironstream.engine.control import TICK
-from ironstream.engine.outbox import Outbox
+from ironstream.engine.outbox import BATCH_BYTES, Outbox
 from ironstream.engine.ownership import EngineConfig, Ownership
 from ironstream.engine.partition import Partition
 from ironstream.engine.recovery import TableManager
@@ -68,7 +68,7 @@ class App(faust.App):
         self.config = config
         self.client_settings = dict(config.client_settings)
         self.under_way = UnderWay()
-        self.outbox = Outbox(self.fail)
+        self.outbox = Outbox(self.fail, compression=config.compression)
         self.ownership = Ownership(config, self.outbox)
         self.failure: BaseException | None = None
         """Why the worker is stopping, if it is."""
@@ -104,7 +104,7 @@ class App(faust.App):
             consumer_auto_offset_reset="earliest",
             producer_acks=-1,
             producer_request_timeout=120.0,
-            producer_max_batch_size=512 * 1024,
+            producer_max_batch_size=BATCH_BYTES,
             producer_max_request_size=8 * 1024 * 1024,
             producer_compression_type=config.compression,
             monitor=None,

@@ -9,13 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from ironstream.engine.api import Headers
+from ironstream.engine.api import Headers, Pieces
+from ironstream.engine.packed import PackedBatch
 from ironstream.errors import EngineError
 
+BATCH_BYTES: Final = 512 * 1024
+"""A record batch is full at this size, before compression."""
 OutputRow = tuple[int, bytes | None, bytes | None, Headers]
 """Timestamp (ms), key, value, headers."""
 
@@ -23,18 +27,39 @@ OutputRow = tuple[int, bytes | None, bytes | None, Headers]
 class _Batch:
     """One record batch being filled, and the future of its first record's offset."""
 
-    __slots__ = ("append", "builder", "count", "offset")
+    __slots__ = ("append", "builder", "count", "offset", "sealed")
 
     def __init__(self, builder: BatchBuilder) -> None:
         self.builder = builder
         # The C builder directly: BatchBuilder.append costs more than the append itself.
         self.append = builder._builder.append
         self.count = 0
+        self.sealed = False
         self.offset: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     def seal(self) -> BatchBuilder:
+        self.sealed = True
         self.builder._relative_offset = self.count
         self.builder.close()
+        return self.builder
+
+
+class _PackedBatch:
+    """The same of records put together from pieces."""
+
+    __slots__ = ("builder", "offset", "sealed")
+
+    def __init__(self, builder: PackedBatch) -> None:
+        self.builder = builder
+        self.sealed = False
+        self.offset: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    @property
+    def count(self) -> int:
+        return self.builder.count
+
+    def seal(self) -> PackedBatch:
+        self.sealed = True
         return self.builder
 
 
@@ -45,14 +70,15 @@ class Lane:
         self._outbox = outbox
         self._topic = topic
         self._partition = partition
-        self._batches: deque[_Batch] = deque()
+        self._batches: deque[_Batch | _PackedBatch] = deque()
         self._sender: asyncio.Task[None] | None = None
         self.last_offset = -1
         """Offset of the last record that the broker has acknowledged."""
 
     def extend(self, rows: Iterable[OutputRow]) -> int:
         """Queue rows; returns how many."""
-        batch = self._batches[-1] if self._batches else self._open()
+        last = self._batches[-1] if self._batches else None
+        batch = last if isinstance(last, _Batch) and not last.sealed else self._open()
         append, count, total = batch.append, batch.count, -batch.count
         for timestamp_ms, key, value, headers in rows:
             if type(headers) is not list:  # the C builder takes no other sequence
@@ -67,14 +93,35 @@ class Lane:
             count += 1
         batch.count = count
         total += count
-        if self._sender is None:
-            self._sender = asyncio.create_task(self._send(), name=f"lane {self._topic}/{self._partition}")
+        self._start()
         return total
+
+    def extend_pieces(self, pieces: Pieces) -> int:
+        """Queue records put together from pieces; returns how many."""
+        last = self._batches[-1] if self._batches else None
+        batch = last if isinstance(last, _PackedBatch) and not last.sealed else self._open_packed()
+        done = batch.builder.append(pieces, 0)
+        while done < len(pieces.rows):
+            batch = self._open_packed()
+            before, done = done, batch.builder.append(pieces, done)
+            if before == done:
+                raise EngineError(f"a record for {self._topic} does not fit into an empty batch")
+        self._start()
+        return len(pieces.rows)
 
     def _open(self) -> _Batch:
         batch = _Batch(self._outbox.producer.create_batch())
         self._batches.append(batch)
         return batch
+
+    def _open_packed(self) -> _PackedBatch:
+        batch = _PackedBatch(PackedBatch(self._outbox.batch_bytes, self._outbox.compression))
+        self._batches.append(batch)
+        return batch
+
+    def _start(self) -> None:
+        if self._sender is None:
+            self._sender = asyncio.create_task(self._send(), name=f"lane {self._topic}/{self._partition}")
 
     def unsent(self) -> list[asyncio.Future[int]]:
         """Futures (offset of the first record) of all batches not yet acknowledged, oldest first."""
@@ -89,8 +136,6 @@ class Lane:
                     continue
                 # Sealed before the first await: rows that come from here on open a batch of their own.
                 builder = batch.seal()
-                if len(self._batches) == 1:
-                    self._open()
                 size = builder.size()
                 acknowledged = await self._outbox.producer.send_batch(builder, self._topic, partition=self._partition)
                 metadata = await acknowledged
@@ -107,7 +152,16 @@ class Lane:
 class Outbox:
     """All lanes of a worker over its one idempotent producer."""
 
-    def __init__(self, on_failure: Callable[[Exception], None], max_unsent_batches: int = 256) -> None:
+    def __init__(
+        self,
+        on_failure: Callable[[Exception], None],
+        max_unsent_batches: int = 256,
+        *,
+        batch_bytes: int = BATCH_BYTES,
+        compression: str | None = None,
+    ) -> None:
+        self.batch_bytes = batch_bytes
+        self.compression = compression
         self._producer: AIOKafkaProducer | None = None
         self._lanes: dict[tuple[str, int], Lane] = {}
         self._on_failure = on_failure

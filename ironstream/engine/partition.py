@@ -16,10 +16,12 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from ironstream.engine.api import Chunk, Headers, PartitionLogic
+import numpy as np
+
+from ironstream.engine.api import Chunk, Headers, PartitionLogic, Pieces
 from ironstream.engine.changelog import Marker, marker_record, row_record
 from ironstream.engine.crashpoints import crash_point
-from ironstream.engine.outbox import Outbox, OutputRow
+from ironstream.engine.outbox import Lane, Outbox, OutputRow
 from ironstream.engine.store import LocalCommit, PartitionStore
 from ironstream.errors import FencedError
 
@@ -44,8 +46,17 @@ class PartitionOutputs:
 
     def send_many(self, topic: str, rows: Iterable[OutputRow]) -> None:
         """Queue records for `topic`, in order."""
-        count = self._outbox.lane(self._prefix + topic, self._partition).extend(rows)
-        self.sent[topic] = self.sent.get(topic, 0) + count
+        self._count(topic, self._lane(topic).extend(rows))
+
+    def send_pieces(self, topic: str, pieces: Pieces) -> None:
+        """Queue records for `topic`, in order."""
+        self._count(topic, self._lane(topic).extend_pieces(pieces))
+
+    def _lane(self, topic: str) -> Lane:
+        return self._outbox.lane(self._prefix + topic, self._partition)
+
+    def _count(self, topic: str, records: int) -> None:
+        self.sent[topic] = self.sent.get(topic, 0) + records
 
 
 class Partition:
@@ -97,12 +108,12 @@ class Partition:
             if self._closed:
                 yield None
                 return
-            if chunk.records[0].offset < self.position:
-                fresh = [record for record in chunk.records if record.offset >= self.position]
-                if not fresh:
-                    yield None
-                    return
-                chunk = Chunk(chunk.topic, chunk.partition, fresh)
+            behind = int(np.searchsorted(chunk.records.offsets, self.position))
+            if behind == len(chunk.records):
+                yield None
+                return
+            if behind:
+                chunk = Chunk(chunk.topic, chunk.partition, chunk.records[behind:])
             yield chunk
             self.position = chunk.next_offset
             self.records_taken += len(chunk.records)

@@ -23,8 +23,9 @@ from ironstream.engine.assignor import StateAssignor
 from ironstream.engine.crashpoints import crash_point
 from ironstream.engine.memory import give_back
 from ironstream.engine.ownership import Ownership
+from ironstream.engine.records import Records
 from ironstream.engine.underway import UnderWay
-from ironstream.engine.unpack import Fetched, records_of
+from ironstream.engine.unpack import Fetched, keep_fetched_bytes, records_of
 
 _LONGEST_COMMIT_PAUSE_S = 30.0
 _TRIM_EVERY_S = 5.0
@@ -75,6 +76,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def on_start(self) -> None:
         """Start the consumer and let it unpack records fast."""
+        keep_fetched_bytes()
         await super().on_start()
         self._ensure_consumer()._fetcher._records = Fetched()
 
@@ -127,14 +129,14 @@ class Consumer(driver.Consumer):
             if active is not None and tp not in active:
                 continue
             batch = records_of(batches)
-            if not batch:
+            if not len(batch):
                 continue
             tp = tp if isinstance(tp, TP) else TP(tp.topic, tp.partition)
             app.under_way.dispatched(len(batch))
             app.highwaters[tp] = self.highwater(tp)
             yield tp, self._chunk_message(tp, batch)
 
-    def _chunk_message(self, tp: TP, records: list[Any]) -> ConsumerMessage:
+    def _chunk_message(self, tp: TP, records: Records) -> ConsumerMessage:
         last = records[-1]
         topic = self.app.logical_name(tp.topic)
         return ConsumerMessage(
@@ -142,7 +144,7 @@ class Consumer(driver.Consumer):
             tp.partition,
             last.offset,
             last.timestamp / 1000.0,
-            last.timestamp_type,
+            1,  # LogAppendTime, as all source topics have it
             [],
             None,
             cast(Any, Chunk(topic, tp.partition, records)),

@@ -1,53 +1,134 @@
-"""Fetched bytes to records without a Python object per record beyond the one that the C parser makes."""
+"""Fetched bytes to `Records`: aiokafka makes objects of every record, this makes columns of all.
+
+The layout is that of Kafka's record batches, magic 2 (Kafka protocol, "Record Batch").
+"""
 
 from __future__ import annotations
 
+import struct
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
+import numpy as np
+from aiokafka import codec
+from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.util import calc_crc32c
+
+from ironstream.engine.records import Records
+from ironstream.errors import EngineError
+from ironstream.kernels.layout import RECORD_COLUMNS
+from ironstream.kernels.record_batches import split_records
+
+_HEADER: Final = struct.Struct(">qiibIhiqqqhii")
+_LOG_OVERHEAD: Final = 12
+"""Base offset and length, which the length does not count."""
+_CRC_FROM: Final = 21
+_MAGIC: Final = 2
+_COMPRESSION, _APPEND_TIME, _CONTROL = 0x07, 0x08, 0x20
+_DECOMPRESS: Final[dict[int, Callable[[bytes], bytes]]] = {
+    1: codec.gzip_decode,
+    2: codec.snappy_decode,
+    3: codec.lz4_decode,
+    4: codec.zstd_decode,
+}
 
 
-class FastRecords:
+@dataclass(frozen=True, slots=True)
+class FetchedBatch:
+    """One record batch: `count` records in `payload`; those before `first_offset` do not count.
+
+    `append_time` (ms) is the timestamp of all of them, -1 where each has its own.
+    """
+
+    payload: memoryview | bytes
+    count: int
+    base_offset: int
+    base_timestamp: int
+    append_time: int
+    first_offset: int
+
+
+class KeptRecords(MemoryRecords):  # type: ignore[misc]  # aiokafka has no annotations
+    """aiokafka's `MemoryRecords` that lets one see the bytes it was made of."""
+
+    def __init__(self, raw: bytes) -> None:
+        super().__init__(raw)
+        self.raw = raw
+
+
+class FetchedBatches:
     """Takes the place of aiokafka's `PartitionRecords`: the same positions, but record batches instead of records.
 
-    aiokafka wraps each record in a `ConsumerRecord`, at the price of decoding it once more; the parser's own records
-    have all that a chunk needs (`engine.api.Record`). They are parsed where they are used (`records_of`), not in the
-    consumer's thread: so they are in the cache of the right core.
+    They are checked and decompressed here, in the consumer's thread, and split where they are used (`records_of`).
     """
 
     def __init__(self, slow: PartitionRecords) -> None:
         self._tp = slow._tp
-        self._records = slow._records
+        self._raw: bytes = slow._records.raw
         self._check_crcs = slow._check_crcs
         self.next_fetch_offset: int = slow.next_fetch_offset
 
-    def __iter__(self) -> Iterator[tuple[int, Any]]:
-        """Each batch, with the offset from which its records count; `next_fetch_offset` moves to the end."""
+    def __iter__(self) -> Iterator[FetchedBatch]:
+        """Each batch; `next_fetch_offset` moves to the end."""
         found = []
-        while self._records.has_next():
-            batch = self._records.next_batch()
-            if self._check_crcs and not batch.validate_crc():
+        view = memoryview(self._raw)
+        at = 0
+        # The broker cuts its answer at its limit, within a batch.
+        while at + _HEADER.size <= len(view):
+            base, length, _, magic, crc, attributes, last, first_time, max_time, *_, count = _HEADER.unpack_from(
+                view, at
+            )
+            end = at + _LOG_OVERHEAD + length
+            if end > len(view):
+                break
+            if magic != _MAGIC:
+                raise EngineError(
+                    f"{self._tp}: a record batch of format {magic} at offset {base}",
+                    "let the topic be written anew: formats before 2 (Kafka 0.11) are not read",
+                )
+            if self._check_crcs and calc_crc32c(view[at + _CRC_FROM : end]) != crc:
                 raise CorruptRecordException(f"Invalid CRC - {self._tp}")
-            if not batch.is_control_batch:
-                found.append((self.next_fetch_offset, batch))
+            if not attributes & _CONTROL:
+                payload = view[at + _HEADER.size : end]
+                compression = attributes & _COMPRESSION
+                found.append(
+                    FetchedBatch(
+                        _DECOMPRESS[compression](bytes(payload)) if compression else payload,
+                        count,
+                        base,
+                        first_time,
+                        max_time if attributes & _APPEND_TIME else -1,
+                        self.next_fetch_offset,
+                    )
+                )
             # By the batch, not by its last record: compaction may have removed that one.
-            self.next_fetch_offset = batch.next_offset
+            self.next_fetch_offset = base + last + 1
+            at = end
         return iter(found)
 
 
-def records_of(batches: Iterable[tuple[int, Any]]) -> list[Any]:
-    """The records of fetched batches."""
-    found: list[Any] = []
-    for start, batch in batches:
-        records = list(batch)
-        if records and records[0].offset < start:
-            # The broker sends whole batches, also those that begin before the position.
-            records = [record for record in records if record.offset >= start]
-        found += records
-    return found
+def records_of(batches: Sequence[FetchedBatch]) -> Records:
+    """The records of fetched batches. Raises CorruptRecordException for a batch that does not hold what it says."""
+    buffer = np.empty(sum(len(batch.payload) for batch in batches) + 1, np.uint8)
+    places = np.empty((sum(batch.count for batch in batches), RECORD_COLUMNS), np.int64)
+    at = filled = 0
+    for batch in batches:
+        end = at + len(batch.payload)
+        buffer[at:end] = np.frombuffer(batch.payload, np.uint8)
+        count = split_records(
+            buffer, at, end, batch.count, batch.base_offset, batch.base_timestamp, batch.append_time,
+            batch.first_offset, places[filled:],
+        )  # fmt: skip
+        if count < 0:
+            raise CorruptRecordException(f"the batch at offset {batch.base_offset} is not {batch.count} records")
+        filled += count
+        at = end
+    return Records(buffer, places[:filled])
 
 
 class Fetched(OrderedDict[Any, Any]):
@@ -55,5 +136,10 @@ class Fetched(OrderedDict[Any, Any]):
 
     def __setitem__(self, tp: Any, result: Any) -> None:
         if type(result) is FetchResult and type(result._partition_records) is PartitionRecords:
-            result._partition_records = FastRecords(result._partition_records)
+            result._partition_records = FetchedBatches(result._partition_records)
         super().__setitem__(tp, result)
+
+
+def keep_fetched_bytes() -> None:
+    """Let the fetchers of this process keep the bytes that they hand on. Harmless to other consumers."""
+    fetcher.MemoryRecords = KeptRecords

@@ -11,7 +11,7 @@ from functools import cache
 import pytest
 
 from agents.telemetry import TelemetryPartition
-from ironstream.engine.api import Chunk
+from ironstream.engine.api import Chunk, Records
 from ironstream.engine.control import TICK
 from ironstream.topology import check_text, compile_topology
 from tests.support.engine import MemoryRecord, MemoryStore, RecordedOutputs
@@ -61,7 +61,7 @@ def process(log: list[MemoryRecord], seed: int) -> Outputs:
     agent, at = TelemetryPartition(store, 0, topology, 1), 0
     while at < len(log):
         size = rnd.choice([1, 5, 50, 500])
-        agent.apply(Chunk("telemetry.raw", 0, log[at : at + size]), out)
+        agent.apply(Chunk("telemetry.raw", 0, Records.of(log[at : at + size])), out)
         at += size
         if rnd.random() < 0.05:
             agent.flush()

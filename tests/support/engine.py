@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ironstream.contract import CONTROL_KEY
-from ironstream.engine.api import Chunk, Headers
+from ironstream.engine.api import Chunk, Headers, Pieces, Records
+from ironstream.engine.packed import PackedBatch
+from ironstream.engine.unpack import KeptRecords
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,14 @@ class RecordedOutputs:
     def send_many(self, topic: str, rows: Iterable[tuple[int, bytes | None, bytes | None, Headers]]) -> None:
         for timestamp_ms, key, value, headers in rows:
             self.send(topic, key, value, timestamp_ms, headers)
+
+    def send_pieces(self, topic: str, pieces: Pieces) -> None:
+        batch = PackedBatch(1 << 24, None)
+        assert batch.append(pieces, 0) == len(pieces.rows)
+        raw = KeptRecords(bytes(batch._build()))
+        while raw.has_next():
+            for record in raw.next_batch():
+                self.send(topic, record.key, record.value, record.timestamp, record.headers)
 
     def to(self, topic: str) -> list[Sent]:
         """What was sent to `topic`."""
@@ -95,4 +105,4 @@ def tick(offset: int, timestamp: int) -> MemoryRecord:
 
 def chunk(topic: str, records: Sequence[MemoryRecord], partition: int = 0) -> Chunk:
     """Records of one partition as the engine hands them to `apply`."""
-    return Chunk(topic, partition, records)
+    return Chunk(topic, partition, Records.of(records))

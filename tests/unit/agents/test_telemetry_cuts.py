@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from agents.telemetry import TelemetryPartition
 from ironstream.contract import CONTROL_KEY
 from ironstream.domain.times import to_iso
-from ironstream.engine.api import Chunk
 from ironstream.engine.control import TICK
 from ironstream.topology import check_text, compile_topology
-from tests.support.engine import MemoryRecord, MemoryStore, RecordedOutputs
+from tests.support.engine import MemoryRecord, MemoryStore, RecordedOutputs, chunk
 
 TOPOLOGY = b"""
 version: 1
@@ -101,7 +100,7 @@ def run(records: list[MemoryRecord], cuts: list[int], *, restart: bool) -> tuple
     bounds = [0, *sorted({cut % (len(records) + 1) for cut in cuts}), len(records)]
     for first, last in pairwise(bounds):
         if first < last:
-            partition.apply(Chunk("telemetry.raw", 0, records[first:last]), out)
+            partition.apply(chunk("telemetry.raw", records[first:last]), out)
             if restart:
                 partition.flush()
                 partition = TelemetryPartition(store, 0, topology)

@@ -17,8 +17,8 @@ def rows(*values: bytes) -> list[OutputRow]:
     return [(1000, b"key", value, ()) for value in values]
 
 
-def outbox(producer: InMemoryProducer, failures: list[Exception], **options: int) -> Outbox:
-    made = Outbox(failures.append, **options)
+def outbox(producer: InMemoryProducer, failures: list[Exception], max_unsent_batches: int = 256) -> Outbox:
+    made = Outbox(failures.append, max_unsent_batches)
     made.start(producer)
     return made
 

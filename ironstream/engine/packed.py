@@ -1,0 +1,95 @@
+"""A record batch put together by kernels, in the shape in which aiokafka's producer takes one.
+
+The layout is that of Kafka's record batches, magic 2 (Kafka protocol, "Record Batch").
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from aiokafka import codec
+from aiokafka.record.util import calc_crc32c
+
+from ironstream.contract import ID_HEADER
+from ironstream.engine.api import Pieces
+from ironstream.kernels.layout import ROW_TIMESTAMP
+from ironstream.kernels.record_batches import append_rows
+
+_HEADER: Final = struct.Struct(">qiibIhiqqqhii")
+_LOG_OVERHEAD: Final = 12
+_CRC_AT: Final = 17
+_CRC_FROM: Final = 21
+_MAGIC: Final = 2
+_COMPRESS: Final[dict[str, tuple[int, Callable[[bytes], bytes]]]] = {
+    "gzip": (1, codec.gzip_encode),
+    "snappy": (2, codec.snappy_encode),
+    "lz4": (3, codec.lz4_encode),
+    "zstd": (4, codec.zstd_encode),
+}
+_ID_NAME: Final = np.frombuffer(bytearray(ID_HEADER.encode()), np.uint8)
+
+
+class PackedBatch:
+    """A batch of at most `limit` bytes before compression (`gzip`, `snappy`, `lz4`, `zstd` or None).
+
+    The methods below `append` are those that aiokafka's `MessageBatch` calls of its `BatchBuilder`.
+    """
+
+    def __init__(self, limit: int, compression: str | None) -> None:
+        self.count = 0
+        self._buffer = np.empty(limit, np.uint8)
+        self._used = _HEADER.size
+        self._compression = compression
+        self._first_time = self._max_time = -1
+        self._producer = (-1, -1, 0)
+        self._built: memoryview | None = None
+
+    def append(self, pieces: Pieces, first: int) -> int:
+        """Take the records from row `first` on, as far as they fit; returns the row after the last one taken."""
+        times = pieces.rows[:, ROW_TIMESTAMP]
+        if not self.count:
+            self._first_time = int(times[first])
+        done, self._used = append_rows(
+            self._buffer, self._used, self.count, self._first_time,
+            pieces.source, pieces.made, pieces.keys, _ID_NAME, pieces.rows, first,
+        )  # fmt: skip
+        if done > first:
+            self._max_time = max(self._max_time, int(times[first:done].max()))
+            self.count += done - first
+        return int(done)
+
+    def size(self) -> int:
+        """Bytes of the batch: as they are sent, once it has been built."""
+        return self._used if self._built is None else len(self._built)
+
+    def record_count(self) -> int:
+        """How many records are in it."""
+        return self.count
+
+    def closed(self) -> bool:
+        """aiokafka adds nothing to it."""
+        return True
+
+    def _set_producer_state(self, producer_id: int, producer_epoch: int, base_sequence: int) -> None:
+        self._producer = (producer_id, producer_epoch, base_sequence)
+
+    def _build(self) -> memoryview:
+        if self._built is None:
+            self._built = self._finished()
+        return self._built
+
+    def _finished(self) -> memoryview:
+        attributes, batch = 0, self._buffer.data[: self._used]
+        if self._compression is not None:
+            attributes, compress = _COMPRESS[self._compression]
+            # The header's room first: it is filled below.
+            batch = memoryview(bytearray(_HEADER.size) + compress(bytes(batch[_HEADER.size :])))
+        _HEADER.pack_into(
+            batch, 0, 0, len(batch) - _LOG_OVERHEAD, -1, _MAGIC, 0, attributes, self.count - 1, self._first_time,
+            self._max_time, *self._producer, self.count,
+        )  # fmt: skip
+        struct.pack_into(">I", batch, _CRC_AT, calc_crc32c(batch[_CRC_FROM:]))
+        return batch

@@ -1,0 +1,55 @@
+"""Compiles kernels when their module is imported: some seconds the first time, later they come from the user's cache.
+
+The cache's folder is named after the sources, because numba does not notice a change in a function that another calls.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
+
+import platformdirs
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+Signature = str | list[str]
+
+
+def _cache_folder() -> Path:
+    sources = blake2b(digest_size=8)
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        sources.update(path.read_bytes())
+    override = os.environ.get("IRONSTREAM_CACHE_DIR")
+    base = Path(override).expanduser() if override else platformdirs.user_cache_path("ironstream", appauthor=False)
+    folder = base / "kernels" / sources.hexdigest()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        # A home that cannot be written, as in many containers.
+        return Path(tempfile.mkdtemp(prefix="ironstream-kernels-"))
+    return folder
+
+
+# Before numba is imported: it reads this once.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(_cache_folder()))
+
+import numba  # noqa: E402
+
+_OPTIONS: Final[dict[str, Any]] = {"nogil": True, "cache": True, "error_model": "numpy"}
+
+
+def kernel(signature: Signature) -> Callable[[_F], _F]:
+    """Compile a function for exactly these argument types; it raises TypeError for any others."""
+
+    def compiled(function: _F) -> _F:
+        return cast(_F, numba.njit(signature, **_OPTIONS)(function))
+
+    return compiled
+
+
+def helper(function: _F) -> _F:
+    """Compile a function that kernels call, into each of them."""
+    return cast(_F, numba.njit(**_OPTIONS)(function))
