@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import gc
+import logging
 import os
 import time
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import structlog
 import uvloop
@@ -31,11 +32,7 @@ def build_app(settings: Settings) -> App:
 
     Raises ConfigurationError for a topology with faults, BrokerError when Kafka cannot be reached.
     """
-    # Batches of records are many objects and no cycles: at the default thresholds the collector looks for cycles among
-    # them dozens of times a second, for about a tenth of the worker's time.
-    gc.set_threshold(50_000, 10, 10)
-    # Sockets in C: about a tenth of a worker's time, for the main loop and for that of Faust's consumer thread.
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    prepare_process()
     topology = load_topology(settings.topology)
     text = settings.topology.read_bytes()
     sizes = [window.size_us // 1_000_000 for window in compile_topology(topology).windows]
@@ -61,6 +58,28 @@ def build_app(settings: Settings) -> App:
         # a child of the app, so that Faust's own way to run a worker has it too; started first, stopped last
         app.add_dependency(MetricsServer(app, settings.metrics_host, settings.metrics_port))
     return app
+
+
+def prepare_process() -> None:
+    """Set this process up for an app of the engine; before it is made."""
+    # Batches of records are many objects and no cycles: at the default thresholds the collector looks for cycles among
+    # them dozens of times a second, for about a tenth of the worker's time.
+    gc.set_threshold(50_000, 10, 10)
+    # Sockets in C: about a tenth of a worker's time, for the main loop and for that of Faust's consumer thread.
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+
+
+def run(app: App) -> None:
+    """Run an app in this process until SIGTERM or Ctrl-C, then exit with its code."""
+    # Faust tells each of its services' starts and stops at INFO
+    for name in ("mode", "faust"):
+        logging.getLogger(name).setLevel(max(logging.getLogger().getEffectiveLevel(), logging.WARNING))
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    worker_class: Any = app.conf.Worker
+    process = worker_class(app, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
+    process.spinner = None
+    process.execute_from_commandline()
 
 
 async def _prepare(settings: Settings, sizes_s: list[int], text: bytes) -> int:

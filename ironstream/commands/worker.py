@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -33,16 +31,7 @@ def worker(
     """
     settings = settings_of(bootstrap=bootstrap, topology=topology, data_dir=data_dir, metrics_port=metrics_port)
     configure_logging(settings.log_level, settings.log_format)
-    # Faust tells each of its services' starts and stops at INFO
-    for name in ("mode", "faust"):
-        logging.getLogger(name).setLevel(max(logging.getLevelNamesMapping()[settings.log_level], logging.WARNING))
     # Faust is costly to import, which every other command would pay for
-    from ironstream.worker import build_app
+    from ironstream.worker import build_app, run
 
-    app = build_app(settings)
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    worker_class: Any = app.conf.Worker
-    process = worker_class(app, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
-    process.spinner = None
-    process.execute_from_commandline()
+    run(build_app(settings))
