@@ -10,13 +10,16 @@ DURATION ?=
 SEED ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+W ?= w1
+RUNS ?= 3
+ONLY ?=
 
 # Ctrl-C is how `demo` and `up` are meant to end (130 is the shell's code for it): make must not call that an error.
 run = $(1) || { code=$$?; [ $$code -eq 130 ] || exit $$code; }
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: $(STAMP) ## make .venv with everything at its locked version (needs Python >= 3.11)
@@ -64,6 +67,10 @@ format: $(STAMP) ## rewrite the code in the house style
 .PHONY: bench
 bench: $(STAMP) ## measure this machine; BENCH_ARGS goes to `ironstream bench`
 	$(BIN)/ironstream bench $(BENCH_ARGS)
+
+.PHONY: bench-peers
+bench-peers: $(STAMP) ## the comparison with other stream processors: W=w1|w2 RUNS=3 ONLY=flink,… (needs a JDK 17, Maven)
+	$(BIN)/python -m benchmarks.compare $(W) --rounds $(RUNS) $(if $(ONLY),--only $(ONLY)) $(BENCH_ARGS)
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
         --no-annotate --custom-compile-command "make lock" $(LOCK_ARGS)

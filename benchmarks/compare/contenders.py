@@ -1,0 +1,116 @@
+"""Who takes part, and how each is started. What every process is told: benchmarks/README.md, "the contract"."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from benchmarks.compare import java
+from benchmarks.compare.workload import Place
+from ironstream.commands.children import ironstream, python
+from ironstream.errors import ConfigurationError
+
+Started = tuple[list[str], dict[str, str]]
+"""Command of a process, and its variables beside those of the workload."""
+
+_PEERS: Final = Path(__file__).parents[1] / "peers"
+_PEERS_PYTHON: Final = _PEERS / ".venv" / "bin" / "python"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One contender on one workload. `prepare` builds what it needs, or says what is missing (None: nothing)."""
+
+    name: str
+    title: str
+    commands: Callable[[Place], list[Started]]
+    prepare: Callable[[], str | None] = lambda: None
+
+
+def contract(place: Place, process: int | None = None) -> dict[str, str]:
+    """Variables of a process; with `process`, one of several, it has a folder of its own."""
+    data = place.folder / "data" if process is None else place.folder / f"data-{process}"
+    data.mkdir(exist_ok=True)
+    return {
+        "BOOTSTRAP": place.bootstrap,
+        "APPLICATION_ID": place.name,
+        "DATA_DIR": str(data),
+        "PARALLELISM": str(place.parallelism),
+    }
+
+
+def _java(name: str, title: str, jar: java.Jar, main: str, *arguments: str) -> Contender:
+    def commands(place: Place) -> list[Started]:
+        return [(java.command(jar, main, *arguments), contract(place))]
+
+    return Contender(name, title, commands, java.build)
+
+
+def _script(name: str, title: str, file: str, *, launches_itself: bool = False) -> Contender:
+    """A Python peer: one process per unit of parallelism, unless the script launches them itself."""
+    path = _PEERS / "python" / file
+
+    def commands(place: Place) -> list[Started]:
+        processes = 1 if launches_itself else place.parallelism
+        return [([str(_PEERS_PYTHON), str(path)], contract(place, number)) for number in range(processes)]
+
+    def missing() -> str | None:
+        if not path.exists():
+            return f"{path} is not there"
+        return None if _PEERS_PYTHON.exists() else f"{_PEERS_PYTHON.parents[1]} is not there: run `make peers-venv`"
+
+    return Contender(name, title, commands, missing)
+
+
+def _ironstream_power(place: Place) -> list[Started]:
+    return [(python("-m", "ironstream.bench.uc2"), contract(place)) for _ in range(place.parallelism)]
+
+
+def _ironstream_power_missing() -> str | None:
+    return None if importlib.util.find_spec("ironstream.bench.uc2") else "ironstream.bench.uc2 is not there"
+
+
+def _ironstream_workers(place: Place) -> list[Started]:
+    variables = {
+        "IRONSTREAM_BOOTSTRAP": place.bootstrap,
+        "IRONSTREAM_TOPIC_PREFIX": place.topic(""),
+        "IRONSTREAM_APPLICATION_ID": place.name,
+        "IRONSTREAM_DATA_DIR": str(place.folder / "data"),
+        "IRONSTREAM_TOPOLOGY": str(place.folder / "topology.yaml"),
+        "IRONSTREAM_LOG_FORMAT": "json",
+        "IRONSTREAM_LOG_LEVEL": "INFO",
+    }
+    return [(ironstream("worker"), variables) for _ in range(place.parallelism)]
+
+
+_STREAMS_POWER: Final = "ironstream.peers.streams.PowerStreams"
+_FLINK_POWER: Final = "ironstream.peers.flink.PowerFlink"
+
+CONTENDERS: Final[dict[str, Sequence[Contender]]] = {
+    "w1": (
+        Contender("ironstream", "ironstream", _ironstream_power, _ironstream_power_missing),
+        _java("streams-caching", "Kafka Streams, caching", java.STREAMS, _STREAMS_POWER, "caching"),
+        _java("streams-suppress", "Kafka Streams, suppress", java.STREAMS, _STREAMS_POWER, "suppress"),
+        _java("streams-emit-final", "Kafka Streams, emit on close", java.STREAMS, _STREAMS_POWER, "emit-final"),
+        _java("flink", "Flink, heap state", java.FLINK, _FLINK_POWER, "hashmap"),
+        _java("flink-rocksdb", "Flink, RocksDB state", java.FLINK, _FLINK_POWER, "rocksdb"),
+        _script("quix", "Quix Streams", "quix_uc2.py"),
+        _script("bytewax", "Bytewax", "bytewax_uc2.py", launches_itself=True),
+        _script("faust", "plain Faust", "faust_uc2.py"),
+    ),
+    "w2": (Contender("ironstream", "ironstream", _ironstream_workers),),
+}
+
+
+def chosen(workload: str, only: Sequence[str]) -> list[Contender]:
+    """Contenders of a workload, those of `only` when any are named. Raises ConfigurationError for unknown names."""
+    known = {contender.name: contender for contender in CONTENDERS[workload]}
+    unknown = [name for name in only if name not in known]
+    if unknown:
+        raise ConfigurationError(
+            f"{', '.join(unknown)}: no contender of {workload}.", f"There are: {', '.join(known)}."
+        )
+    return [known[name] for name in only] if only else list(known.values())
