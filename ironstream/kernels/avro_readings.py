@@ -1,4 +1,4 @@
-"""Readings in Avro to columns. A writer's schema, compiled to a program of steps (`ironstream.avro`), is run per record.
+"""Readings in Avro to columns: a writer's schema, compiled to steps (`ironstream.avro`), is run per record.
 
 Values are in Confluent framing: 0x00, the schema's id in 4 bytes (big endian), the record in Avro's binary encoding.
 """
