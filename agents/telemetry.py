@@ -16,6 +16,8 @@ from agents.telemetry_input import read_input
 from agents.telemetry_names import Names
 from agents.telemetry_output import TelemetryOutput
 from agents.telemetry_state import TelemetryState
+from agents.telemetry_wire import JsonWire, Wire
+from ironstream.codec import NO_SCHEMAS
 from ironstream.contract import CONTROL_KEY, SeriesId, Topic
 from ironstream.domain.batch import Batch, Finding
 from ironstream.domain.conditions import Change
@@ -26,24 +28,32 @@ from ironstream.domain.windows.results import results
 from ironstream.engine.api import Chunk, LogicFactory, Outputs, Record, Records, Store
 from ironstream.engine.app import App, Chunks
 from ironstream.engine.control import Tick, decode_control
+from ironstream.schemas import Schemas
 
 NAME = "telemetry"
 
 
-def register(app: App, topology: Topology, partitions: int) -> None:
-    """Run the agent in `app`, with `topology` until the log names another; the deployment has `partitions`."""
+def register(
+    app: App, topology: Topology, partitions: int, schemas: Schemas = NO_SCHEMAS, wire: Wire | None = None
+) -> None:
+    """Run the agent in `app`, with `topology` until the log names another; the deployment has `partitions`.
 
-    @app.batch_agent(Topic.TELEMETRY_RAW, name=NAME, logic=logic_factory(topology, partitions))
+    `schemas` are those of Avro that is read; clean readings go out on `wire` (JSON).
+    """
+
+    @app.batch_agent(Topic.TELEMETRY_RAW, name=NAME, logic=logic_factory(topology, partitions, schemas, wire))
     async def telemetry(chunks: Chunks) -> None:
         async for chunk, partition in chunks:
             partition.logic.apply(chunk, partition.outputs)
 
 
-def logic_factory(topology: Topology, partitions: int = 1) -> LogicFactory:
+def logic_factory(
+    topology: Topology, partitions: int = 1, schemas: Schemas = NO_SCHEMAS, wire: Wire | None = None
+) -> LogicFactory:
     """Makes the agent's logic for a partition."""
 
     def make(store: Store, partition: int) -> TelemetryPartition:
-        return TelemetryPartition(store, partition, topology, partitions)
+        return TelemetryPartition(store, partition, topology, partitions, schemas, wire)
 
     return make
 
@@ -55,12 +65,22 @@ class TelemetryPartition:
     became of them) and `seconds` (time spent per step) are since the start of the worker; they decide nothing.
     """
 
-    def __init__(self, store: Store, partition: int, topology: Topology, partitions: int = 1) -> None:
+    def __init__(
+        self,
+        store: Store,
+        partition: int,
+        topology: Topology,
+        partitions: int = 1,
+        schemas: Schemas = NO_SCHEMAS,
+        wire: Wire | None = None,
+    ) -> None:
         self.counts: Counter[str] = Counter()
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self._store = store
         self._partition = partition
         self._partitions = partitions
+        self._schemas = schemas
+        self._wire = wire or JsonWire()
         self._live = LiveTopology(store, topology)
         self._clock = LogClock(store)
         self._build()
@@ -69,8 +89,10 @@ class TelemetryPartition:
         """Make the state from the rows of the store and the rules that hold."""
         topology = self._live.current
         self.state = TelemetryState(self._store, topology.windows)
-        self._names = Names(self.state.table, topology, self._new_series)
-        self._output = TelemetryOutput(self.state.table, Topic.TELEMETRY_RAW, self._partition, topology.version)
+        self._names = Names(self.state.table, topology, self._wire, self._new_series)
+        self._output = TelemetryOutput(
+            self.state.table, Topic.TELEMETRY_RAW, self._partition, topology.version, self._wire
+        )
         self.state.load(topology.series)
         for row in range(len(self.state.table)):
             self._output.register(row)
@@ -133,7 +155,7 @@ class TelemetryPartition:
         clock[0] = max(int(clock[0]), self._clock.now_ms * 1000)
         clock = np.maximum.accumulate(clock)
         self._clock.advance(int(clock[-1]) // 1000)
-        given = read_input(records, clock, self._names)
+        given = read_input(records, clock, self._names, self._schemas)
         decoded = time.perf_counter()
         findings: list[Finding] = []
         changes: list[Change] = []

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import Final
-
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.telemetry_input import Input
 from agents.telemetry_names import StreamColumns
-from ironstream.codec import WireReading, decode_reading, encode_reading, encode_with
-from ironstream.contract import SCHEMA_VERSION, Quality
+from agents.telemetry_wire import QUALITIES, Wire, iso, reason_names
+from ironstream.codec import WireReading
+from ironstream.contract import SCHEMA_VERSION
 from ironstream.domain.batch import Batch, Reason
 from ironstream.domain.series import NEVER, SeriesTable
-from ironstream.domain.times import MAX_US, to_iso
 from ironstream.engine.api import Pieces
 from ironstream.kernels.clean_text import (
     APPEND_MS,
@@ -28,23 +24,8 @@ from ironstream.kernels.clean_text import (
     STREAM,
     TIME_TEXT,
     WHICH,
-    plan_clean_readings,
 )
 from ironstream.kernels.layout import ROW_COLUMNS
-
-_QUALITIES: Final = {int(quality): quality.name for quality in Quality}
-
-
-@lru_cache(maxsize=4096)
-def reason_names(reasons: int) -> list[str]:
-    """The words of a set of reasons."""
-    return [str(reason.name).lower() for reason in Reason if reasons & reason]
-
-
-@lru_cache(maxsize=65_536)
-def iso(us: int) -> str:
-    """A time on the wire. Batches repeat the same few times (appends, window bounds)."""
-    return to_iso(min(max(us, 0), MAX_US))
 
 
 class _Texts:
@@ -62,8 +43,9 @@ class _Texts:
 class CleanReadings:
     """Puts clean readings of one partition together."""
 
-    def __init__(self, table: SeriesTable, id_prefix: bytes, topology_version: int) -> None:
+    def __init__(self, table: SeriesTable, id_prefix: bytes, topology_version: int, wire: Wire) -> None:
         self._table = table
+        self._wire = wire
         self._prefix = np.frombuffer(bytearray(id_prefix), np.uint8)
         self._topology_version = topology_version
         self._keys = _Texts()
@@ -86,19 +68,19 @@ class CleanReadings:
         clean[:, SKEW_MS] = _skews_ms(batch, at)
         clean[:, SERIES] = batch.series[at]
         clean[:, STREAM] = given.stream[rows]
-        qualities, clean[:, QUALITY_TEXT] = _quality_texts(batch.code[at], batch.reasons[at], texts)
-        times, clean[:, TIME_TEXT] = _time_texts(batch.append[at], texts)
+        qualities, clean[:, QUALITY_TEXT] = self._quality_texts(batch.code[at], batch.reasons[at], texts)
+        times, clean[:, TIME_TEXT] = self._time_texts(batch.append[at], texts)
         written = self._rewrite(given, batch, at, clean, texts)
         keys, key_places = self._key_arrays()
         longest = int((streams.places[:, 1] - streams.places[:, 0]).max()) + int(np.ptp(qualities[:, :4], axis=1).max())
         made = np.empty(len(texts.buffer) + len(at) * (ROOM + len(self._prefix) + longest), np.uint8)
         made[: len(texts.buffer)] = np.frombuffer(texts.buffer, np.uint8)
         out = np.empty((len(at), ROW_COLUMNS), np.int64)
-        plan_clean_readings(
+        self._wire.plan(
             clean, given.found, written, qualities, times, streams.places, streams.texts, key_places, self._prefix,
             made, len(texts.buffer), out,
         )  # fmt: skip
-        return Pieces(given.records.buffer, made, keys, out)
+        return Pieces(given.records.buffer, made, keys, out, self._wire.headers)
 
     def _key_arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         if self._key_columns is None:
@@ -106,26 +88,39 @@ class CleanReadings:
             self._key_columns = keys, np.array(self._key_places, np.int64)
         return self._key_columns
 
+    def _quality_texts(
+        self, codes: NDArray[np.uint8], reasons: NDArray[np.uint16], texts: _Texts
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Places of the texts of the qualities that occur, and their codes; and which of them each reading has."""
+        combined = codes.astype(np.int64) << 16 | reasons
+        kinds, which = np.unique(combined, return_inverse=True) if combined.any() else (combined[:1], combined)
+        rows = []
+        for kind in kinds.tolist():
+            code, given = kind >> 16, kind & 0xFFFF
+            first, second = self._wire.of_quality(code, given)
+            rows.append((*texts.add(first), *texts.add(second), code))
+        return np.array(rows, np.int64), which
+
+    def _time_texts(self, appends: NDArray[np.int64], texts: _Texts) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Places of the texts of the append times that occur, and which of them each reading has."""
+        kinds, which = np.unique(appends, return_inverse=True)
+        return np.array([texts.add(self._wire.of_time(time)) for time in kinds.tolist()]), which
+
     def _rewrite(
         self, given: Input, batch: Batch, at: NDArray[np.int64], clean: NDArray[np.int64], texts: _Texts
     ) -> NDArray[np.int64]:
         """Encode the readings that change within, or that no kernel has read; their columns then lead to the result."""
-        changed = batch.unusual[at]
-        if given.slow:
-            changed = changed | np.isin(batch.row[at], list(given.slow))
+        changed = batch.unusual[at] | ~np.isin(given.fates[given.place[batch.row[at]]], self._wire.fates)
         written: list[tuple[int, int, int, int]] = []
         for place in np.flatnonzero(changed).tolist():
             where = int(at[place])
             slow = given.slow.get(int(batch.row[where]))
-            reading = (
-                decode_reading(given.records.value(int(clean[place, WHICH])) or b"") if slow is None else slow.reading
-            )
+            reading = given.wire_reading(int(batch.row[where]))
             self._complete(reading, batch, where, int(clean[place, SKEW_MS]))
-            extra = slow.extra if slow else None
             name = self._prefix.tobytes() + b"%d" % batch.offset[where]
             if slow is not None and slow.part is not None:
                 name += b"/" + slow.part.encode()
-            value = encode_with(reading, extra) if extra else encode_reading(reading)
+            value = self._wire.encode(reading, slow.extra if slow else None)
             written.append((*texts.add(value), *texts.add(name)))
             clean[place, WHICH] = -len(written)
         return np.array(written, np.int64).reshape(-1, 4)
@@ -136,7 +131,7 @@ class CleanReadings:
         rules = self._table.series_rules[series]
         reading.schema_version = SCHEMA_VERSION
         reading.tenant_id, reading.site_id = self._table.identities[series][:2]
-        reading.quality = _QUALITIES[int(batch.code[at])]
+        reading.quality = QUALITIES[int(batch.code[at])]
         reading.quality_reasons = reason_names(reasons) if reasons else None
         reading.clock_skew_ms = skew_ms
         reading.topology_version = self._topology_version
@@ -155,24 +150,3 @@ def _skews_ms(batch: Batch, at: NDArray[np.int64]) -> NDArray[np.int64]:
     device, gateway = batch.device[at], batch.gateway[at]
     both = (device != NEVER) & (gateway != NEVER)
     return np.where(both, (gateway - device) // 1000, 0)
-
-
-def _quality_texts(
-    codes: NDArray[np.uint8], reasons: NDArray[np.uint16], texts: _Texts
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Texts of the qualities that occur (places of the name in quotes, of the field of the reasons; code), and which
-    of them each reading has."""
-    combined = codes.astype(np.int64) << 16 | reasons
-    kinds, which = np.unique(combined, return_inverse=True) if combined.any() else (combined[:1], combined)
-    rows = []
-    for kind in kinds.tolist():
-        code, given = kind >> 16, kind & 0xFFFF
-        field = b',"quality_reasons":' + msgspec.json.encode(reason_names(given)) if given else b""
-        rows.append((*texts.add(msgspec.json.encode(_QUALITIES[code])), *texts.add(field), code))
-    return np.array(rows, np.int64), which
-
-
-def _time_texts(appends: NDArray[np.int64], texts: _Texts) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Texts of the append times that occur, and which of them each reading has."""
-    kinds, which = np.unique(appends, return_inverse=True)
-    return np.array([texts.add(b',"kafka_time":"%s"' % iso(time).encode()) for time in kinds.tolist()]), which

@@ -12,14 +12,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.telemetry_names import MOST_STREAMS, NO_CONVERSION, REWRITTEN, Names, RefusedError, Stream
+from agents.telemetry_names import MOST_STREAMS, NO_CONVERSION, REWRITTEN, Names, RefusedError
 from agents.telemetry_slow import UNKNOWN_QUALITY, Refusal, SlowReading, slow_reading
-from ironstream.codec import WireReading, decode_readings
+from agents.telemetry_wire import Stream
+from ironstream.codec import NO_SCHEMAS, WireReading, decode_readings
 from ironstream.domain.batch import UNCERTAIN, Batch, Reason
 from ironstream.engine.api import Records
 from ironstream.errors import DecodeError
+from ironstream.kernels.avro_readings import read_avro
 from ironstream.kernels.json_readings import read_json
-from ironstream.kernels.layout import DEVICE, GATEWAY, QUALITY, READING_COLUMNS, SEQ, SLOW, TAKEN_LONG, VALUE_AT
+from ironstream.kernels.layout import (
+    DEVICE,
+    GATEWAY,
+    MISSING,
+    QUALITY,
+    READING_COLUMNS,
+    SEQ,
+    SLOW,
+    TAKEN_AVRO,
+    TAKEN_LONG,
+    VALUE_AT,
+    VERSION,
+)
+from ironstream.schemas import Schemas
 
 
 @dataclass(slots=True)
@@ -33,6 +48,8 @@ class Input:
 
     records: Records
     found: NDArray[np.int64]
+    fates: NDArray[np.uint8]
+    schemas: Schemas
     refusals: list[Refusal] = field(default_factory=list)
     statuses: list[tuple[int, bytes]] = field(default_factory=list)
     batch: Batch | None = None
@@ -40,9 +57,19 @@ class Input:
     stream: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     slow: dict[int, SlowReading] = field(default_factory=dict)
 
+    def wire_reading(self, row: int) -> WireReading:
+        """A reading as msgspec has it, however it was read."""
+        if row in self.slow:
+            return self.slow[row].reading
+        # A kernel has read it, so that it is one reading and no fault.
+        return decode_readings([self.records.value(int(self.place[row]))], self.schemas).readings[0]
 
-def read_input(records: Records, clock_us: NDArray[np.int64], names: Names) -> Input:
-    """Decode records and make columns; `clock_us` is the log's clock at each record. Never raises for a record."""
+
+def read_input(records: Records, clock_us: NDArray[np.int64], names: Names, schemas: Schemas = NO_SCHEMAS) -> Input:
+    """Decode records and make columns; `clock_us` is the log's clock at each record, `schemas` are those of Avro.
+
+    Never raises for what a record holds.
+    """
     if len(names.streams) > MOST_STREAMS:
         names.forget()
     found = np.empty((len(records), READING_COLUMNS), np.int64)
@@ -51,8 +78,12 @@ def read_input(records: Records, clock_us: NDArray[np.int64], names: Names) -> I
     for at in np.flatnonzero(fates == TAKEN_LONG).tolist():
         start, end = found[at, VALUE_AT : VALUE_AT + 2].tolist()
         values[at] = float(records.buffer[start:end].tobytes())
+    for schema_id, program in schemas.readings.items():
+        read_avro(records.buffer, records.places, schema_id, program.steps, program.codes, found, values, fates)
+        incomplete = (found[:, [DEVICE, GATEWAY]] == MISSING).all(axis=1) | (found[:, VERSION] != 1)
+        fates[(fates == TAKEN_AVRO) & incomplete] = SLOW
     stream = names.index.find(records.buffer, found, fates)
-    given = Input(records, found)
+    given = Input(records, found, fates, schemas)
     slow = _read_the_rest(given, np.flatnonzero(stream < 0), stream, fates, names)
     taken = np.flatnonzero(stream >= 0)
     place = taken
@@ -90,7 +121,7 @@ def _read_the_rest(
     if not len(places):
         return []
     records, slow = given.records, [at for at in places.tolist() if fates[at] == SLOW]
-    decoded = decode_readings([records.value(at) for at in slow])
+    decoded = decode_readings([records.value(at) for at in slow], given.schemas)
     readings: dict[int, list[int | None]] = {at: [] for at in slow}
     for read, source in enumerate(decoded.source):
         readings[slow[source]].append(read)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from agents.live_topology import Topology
+from agents.telemetry_wire import DEFAULT_PART, Stream, Wire
 from ironstream.contract import IDENTITY_PART
 from ironstream.domain.rules import SeriesRules
 from ironstream.domain.series import SeriesTable
@@ -20,14 +20,10 @@ from ironstream.kernels.layout import NUMBER_OF_PARTS, PARTS
 from ironstream.kernels.streams import StreamIndex
 from ironstream.topology.units import conversion
 
-DEFAULT_PART: Final = "default"
 MOST_STREAMS: Final = 200_000
-Stream = tuple[str | None, str | None, str, str, str | None, str | None]
-"""tenant, site, asset, parameter, unit, boot: as a reading says them"""
-
 NO_CONVERSION: Final = 1
 REWRITTEN: Final = 2
-"""Its readings change in more than what they get in addition: a name left empty, a value in another unit."""
+"""Its readings change in more than what they get in addition: the wire cannot carry their bytes on."""
 
 
 class RefusedError(Exception):
@@ -60,10 +56,11 @@ class Names:
     """
 
     def __init__(
-        self, table: SeriesTable, topology: Topology, on_new_series: Callable[[int, SeriesRules], None]
+        self, table: SeriesTable, topology: Topology, wire: Wire, on_new_series: Callable[[int, SeriesRules], None]
     ) -> None:
         self._table = table
         self._topology = topology
+        self._wire = wire
         self._on_new_series = on_new_series
         self._spoken: set[int] = set()
         self.forget()
@@ -140,7 +137,8 @@ class Names:
             found = conversion(unit, target)
             flags |= NO_CONVERSION if found is None else 0
             scale, offset = found or (1.0, 0.0)
-        if "" in (tenant, site) or (declared is not None and unit not in (None, declared)):
+        rules = self._table.series_rules[row]
+        if not self._wire.carries(stream, rules):
             flags |= REWRITTEN
         number = self.streams[stream] = len(self._series)
         self._series.append(row)
@@ -149,24 +147,9 @@ class Names:
         self._offset.append(offset)
         self._flags.append(flags)
         start = len(self._texts)
-        self._texts += self._additions(stream, row)
+        self._texts += self._wire.of_stream(stream, rules, self._topology.version)
         self._places.append((start, len(self._texts)))
         return number
-
-    def _additions(self, stream: Stream, row: int) -> bytes:
-        """The fields that a clean reading of the stream has and the raw one leaves out, each with a comma before it."""
-        tenant, site, _, _, unit, _ = stream
-        rules = self._table.series_rules[row]
-        fields = {
-            "tenant_id": DEFAULT_PART if tenant is None else None,
-            "site_id": DEFAULT_PART if site is None else None,
-            "unit": rules.unit if unit is None else None,
-            "site_name": rules.site_name,
-            "machine_type": rules.machine_type,
-            "canonical_name": rules.canonical_name,
-            "topology_version": self._topology.version,
-        }
-        return b"," + msgspec.json.encode({name: value for name, value in fields.items() if value is not None})[1:-1]
 
     def _take_first_unit(self, row: int, unit: str | None) -> None:
         """A series without a declared unit is aggregated in that of its first reading, and keeps it.

@@ -12,10 +12,11 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from agents.telemetry_clean import CleanReadings, iso
+from agents.telemetry_clean import CleanReadings
 from agents.telemetry_input import Input
 from agents.telemetry_names import Names
 from agents.telemetry_slow import Refusal
+from agents.telemetry_wire import Wire, iso
 from ironstream.contract import (
     ID_HEADER,
     SCHEMA_VERSION,
@@ -91,12 +92,12 @@ def _refusal(reasons: int) -> str:
 class TelemetryOutput:
     """Encodes and sends for one partition."""
 
-    def __init__(self, table: SeriesTable, topic: str, partition: int, topology_version: int) -> None:
+    def __init__(self, table: SeriesTable, topic: str, partition: int, topology_version: int, wire: Wire) -> None:
         self._table = table
         self._topic = topic
         self._partition = partition
         self._id_prefix = f"{topic}/{partition}/".encode()
-        self._clean = CleanReadings(table, self._id_prefix, topology_version)
+        self._clean = CleanReadings(table, self._id_prefix, topology_version, wire)
         self.keys: list[bytes] = []
         self.topology_version = topology_version
 

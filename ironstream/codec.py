@@ -16,8 +16,10 @@ import msgspec
 from ironstream.contract import SCHEMA_VERSION, Metadata, Timestamps
 from ironstream.errors import DecodeError
 from ironstream.payloads import forward
+from ironstream.schemas import Schemas
 
 _AVRO_FRAME: Final = 0
+NO_SCHEMAS: Final = Schemas()
 
 
 class WireReading(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, gc=False):
@@ -78,15 +80,15 @@ _KNOWN: Final = {
 }
 
 
-def decode_readings(values: Sequence[bytes | None]) -> Decoded:
-    """Readings of a batch of records. Never raises for what a record holds."""
+def decode_readings(values: Sequence[bytes | None], schemas: Schemas = NO_SCHEMAS) -> Decoded:
+    """Readings of a batch of records; framed Avro is of `schemas`. Never raises for what a record holds."""
     fast = _decode_together(values)
     if fast is not None:
         return Decoded(fast, list(range(len(fast))))
     decoded = Decoded([], [])
     for place, value in enumerate(values):
         try:
-            _decode_one(value, place, decoded)
+            _decode_one(value, place, decoded, schemas)
         except DecodeError as err:
             decoded.faults.append((place, err))
     return decoded
@@ -112,11 +114,12 @@ def _decode_together(values: Sequence[bytes | None]) -> list[WireReading] | None
     return readings  # type: ignore[return-value]  # as above
 
 
-def _decode_one(value: bytes | None, place: int, into: Decoded) -> None:
+def _decode_one(value: bytes | None, place: int, into: Decoded, schemas: Schemas) -> None:
     if not value:
         raise DecodeError("value", "the record is empty")
     if value[0] == _AVRO_FRAME:
-        raise DecodeError("value", "framed Avro needs a schema registry, and none is configured")
+        _take(schemas.decode(value), place, into)
+        return
     try:
         reading = _decoder.decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -133,6 +136,10 @@ def _decode_loosely(value: bytes, place: int, into: Decoded) -> None:
         raise DecodeError("value", f"not JSON: {err}") from err
     if not isinstance(raw, dict):
         raise DecodeError("value", "not a JSON object")
+    _take(raw, place, into)
+
+
+def _take(raw: dict[str, Any], place: int, into: Decoded) -> None:
     flat = forward(raw)
     complete = [(_convert(*_split(one)), name) for one, name in flat.readings]
     for (reading, extra), name in complete:

@@ -55,6 +55,12 @@ class Settings(BaseSettings):
     session_timeout_s: float = Field(
         10.0, ge=1, le=300, description="Seconds after which the group gives a silent worker's partitions to others."
     )
+    output_wire: Literal["json", "avro"] = Field(
+        "json", description="Wire of telemetry.clean: JSON, or Avro in Confluent framing by the schema files."
+    )
+    schemas: Path | None = Field(
+        None, description="Folder of Avro schemas, each in a file named after its id (7.avsc); unset: no Avro is read."
+    )
     compression: Compression = Field("none", description="Compression of what is produced.")
 
     java: Literal["bundled", "system"] = Field(
@@ -87,10 +93,10 @@ class Settings(BaseSettings):
                 raise ValueError(f"{server.strip()!r} is not host:port")
         return value
 
-    @field_validator("data_dir", "topology")
+    @field_validator("data_dir", "topology", "schemas")
     @classmethod
-    def _expand_home(cls, value: Path) -> Path:
-        return value.expanduser()
+    def _expand_home(cls, value: Path | None) -> Path | None:
+        return value and value.expanduser()
 
     @model_validator(mode="after")
     def _security_is_complete(self) -> Settings:

@@ -15,9 +15,11 @@ import structlog
 import uvloop
 
 from agents import alarms, events, telemetry
+from agents.telemetry_wire import AvroWire, JsonWire
 from ironstream.engine.app import App, EngineConfig
 from ironstream.errors import BrokerError, ConfigurationError
 from ironstream.metrics import MetricsServer
+from ironstream.schemas import Schemas
 from ironstream.settings import Settings
 from ironstream.topics import ensure_topics, topic_specs
 from ironstream.topology import compile_topology, load_topology
@@ -33,6 +35,8 @@ def build_app(settings: Settings) -> App:
     Raises ConfigurationError for a topology with faults, BrokerError when Kafka cannot be reached.
     """
     prepare_process()
+    schemas = Schemas(settings.schemas)
+    wire = AvroWire(schemas.clean_id) if settings.output_wire == "avro" else JsonWire()
     topology = load_topology(settings.topology)
     text = settings.topology.read_bytes()
     sizes = [window.size_us // 1_000_000 for window in compile_topology(topology).windows]
@@ -51,7 +55,7 @@ def build_app(settings: Settings) -> App:
             topology_text=text,
         )
     )
-    telemetry.register(app, compiled, settings.partitions)
+    telemetry.register(app, compiled, settings.partitions, schemas, wire)
     events.register(app, compiled)
     alarms.register(app, compiled)
     if settings.metrics_port is not None:

@@ -23,7 +23,7 @@ from ironstream.contract import CONTROL_KEY, ID_HEADER
 from ironstream.engine.api import Chunk, Outputs, Store
 from ironstream.engine.app import App, Chunks, EngineConfig
 from ironstream.kernels.avro_readings import read_avro
-from ironstream.kernels.layout import DEVICE, READING_COLUMNS, TAKEN
+from ironstream.kernels.layout import DEVICE, READING_COLUMNS, TAKEN_AVRO
 from ironstream.kernels.moments import (
     COUNT,
     HIGHEST,
@@ -75,7 +75,7 @@ class PowerWindows:
         steps, codes = self._program.steps, self._program.codes
         read_avro(records.buffer, records.places, SCHEMA_ID, steps, codes, found, values, fates)
         sensors = self._index.find(records.buffer, found, fates)
-        for at in np.flatnonzero((sensors < 0) & (fates == TAKEN)).tolist():
+        for at in np.flatnonzero((sensors < 0) & (fates == TAKEN_AVRO)).tolist():
             sensors[at] = self._number_of(records.buffer, found[at])
         taken = sensors >= 0
         if len(records) - int(taken.sum()) != len(records.with_key(CONTROL_KEY)):
@@ -113,7 +113,7 @@ class PowerWindows:
         start, end = row[ASSET_PLACE : ASSET_PLACE + 2].tolist()
         name = buffer[start:end].tobytes()
         # A new sensor may come twice in a chunk.
-        known = self._index.find(buffer, row[None], np.array([TAKEN], np.uint8))[0]
+        known = self._index.find(buffer, row[None], np.array([TAKEN_AVRO], np.uint8))[0]
         return int(known) if known >= 0 else self._add(name)
 
     def _add(self, name: bytes) -> int:

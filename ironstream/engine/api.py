@@ -24,13 +24,14 @@ class Pieces:
     """Records to send, put together from pieces without an object for any of them.
 
     `rows` (records, columns of `kernels.layout`) leads to pieces of `source` (the fetched bytes), `made` and
-    `keys`, all uint8. Each record has one header, its id.
+    `keys`, all uint8. Each record has `headers` and then its id.
     """
 
     source: NDArray[np.uint8]
     made: NDArray[np.uint8]
     keys: NDArray[np.uint8]
     rows: NDArray[np.int64]
+    headers: Headers = ()
 
 
 @dataclass(frozen=True, slots=True)

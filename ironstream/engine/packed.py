@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from aiokafka import codec
 from aiokafka.record.util import calc_crc32c
+from numpy.typing import NDArray
 
 from ironstream.contract import ID_HEADER
 from ironstream.engine.api import Pieces
+from ironstream.engine.records import encode_headers
 from ironstream.kernels.layout import ROW_TIMESTAMP
 from ironstream.kernels.record_batches import append_rows
 
@@ -29,7 +32,6 @@ _COMPRESS: Final[dict[str, tuple[int, Callable[[bytes], bytes]]]] = {
     "lz4": (3, codec.lz4_encode),
     "zstd": (4, codec.zstd_encode),
 }
-_ID_NAME: Final = np.frombuffer(bytearray(ID_HEADER.encode()), np.uint8)
 
 
 class PackedBatch:
@@ -54,7 +56,7 @@ class PackedBatch:
             self._first_time = int(times[first])
         done, self._used = append_rows(
             self._buffer, self._used, self.count, self._first_time,
-            pieces.source, pieces.made, pieces.keys, _ID_NAME, pieces.rows, first,
+            pieces.source, pieces.made, pieces.keys, _headers(tuple(pieces.headers)), pieces.rows, first,
         )  # fmt: skip
         if done > first:
             self._max_time = max(self._max_time, int(times[first:done].max()))
@@ -93,3 +95,10 @@ class PackedBatch:
         )  # fmt: skip
         struct.pack_into(">I", batch, _CRC_AT, calc_crc32c(batch[_CRC_FROM:]))
         return batch
+
+
+@lru_cache(maxsize=64)
+def _headers(given: tuple[tuple[str, bytes], ...]) -> NDArray[np.uint8]:
+    """Headers on the wire, up to the value of the last, the id."""
+    wire = encode_headers([*given, (ID_HEADER, b"")])
+    return np.frombuffer(bytearray(wire[:-1]), np.uint8)

@@ -76,7 +76,7 @@ class Records(Sequence[Record]):
                 row += [len(buffer), -1 if part is None else len(buffer) + len(part)]
                 buffer += part or b""
             start = len(buffer)
-            buffer += _encode_headers(record.headers)
+            buffer += encode_headers(record.headers)
             places.append([*row, start, len(buffer)])
         buffer += b"\0"  # kernels take no empty array
         return cls(np.frombuffer(buffer, np.uint8), np.array(places, np.int64).reshape(-1, RECORD_COLUMNS))
@@ -132,7 +132,7 @@ class Records(Sequence[Record]):
         return None if end < 0 else self.buffer[start:end].tobytes()
 
 
-def _encode_headers(headers: Headers) -> bytes:
+def encode_headers(headers: Headers) -> bytes:
     """Headers as they are in a record: count, then name and value of each, all lengths zigzag varints."""
     found = bytearray(_varint(len(headers)))
     for name, value in headers:

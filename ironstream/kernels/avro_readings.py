@@ -20,7 +20,7 @@ from ironstream.kernels.layout import (
     QUALITY_AT,
     SEQ,
     SLOW,
-    TAKEN,
+    TAKEN_AVRO,
     VALUE,
 )
 from ironstream.kernels.numbers import read_time
@@ -129,7 +129,7 @@ def _run(buffer: Any, at: int, end: int, steps: Any, codes: Any, row: Any) -> tu
                     return SLOW, 0.0
                 step = steps[step + 1 + number, 1] - 1
         step += 1
-    return (TAKEN if at == end else SLOW), value
+    return (TAKEN_AVRO if at == end else SLOW), value
 
 
 @kernel(
@@ -140,7 +140,7 @@ def read_avro(
 ) -> None:
     """Read the values of `records` (rows of `layout`) that are framed with `schema_id` and not read yet.
 
-    Per record: `found` (columns of `layout`), its value, and its fate: `TAKEN`, or `SLOW` as before.
+    Per record: `found` (columns of `layout`), its value, and its fate: `TAKEN_AVRO`, or `SLOW` as before.
     """
     for at in range(len(records)):
         start, end = records[at, VALUE], records[at, VALUE + 1]

@@ -48,7 +48,8 @@ _CLOSE: Final = 125
 
 
 @helper
-def _piece(row: Any, number: int, start: int, end: int, made_start: int, made_end: int) -> None:
+def piece(row: Any, number: int, start: int, end: int, made_start: int, made_end: int) -> None:
+    """Set a piece of a row to write: places in the source, then in what was made."""
     at = ROW_VALUE + 4 * number
     row[at] = start
     row[at + 1] = end
@@ -90,7 +91,7 @@ def plan_clean_readings(
         row[ROW_KEY + 1] = keys[what[SERIES], 1]
         if what[WHICH] < 0:
             done = written[-1 - what[WHICH]]
-            _piece(row, 0, 0, 0, done[0], done[1])
+            piece(row, 0, 0, 0, done[0], done[1])
             row[ROW_ID] = done[2]
             row[ROW_ID + 1] = done[3]
             continue
@@ -117,14 +118,14 @@ def plan_clean_readings(
         begin, stamp, end = reading[BEGIN], reading[TIMES_END], reading[END]
         name_at, name_end = reading[QUALITY_AT], reading[QUALITY_AT + 1]
         if reading[QUALITY] < 0 or reading[QUALITY] == quality[4]:
-            _piece(row, 0, begin, stamp, time[0], time[1])
-            _piece(row, 1, stamp, end, tail, used)
+            piece(row, 0, begin, stamp, time[0], time[1])
+            piece(row, 1, stamp, end, tail, used)
         elif name_at < stamp:
-            _piece(row, 0, begin, name_at, quality[0], quality[1])
-            _piece(row, 1, name_end, stamp, time[0], time[1])
-            _piece(row, 2, stamp, end, tail, used)
+            piece(row, 0, begin, name_at, quality[0], quality[1])
+            piece(row, 1, name_end, stamp, time[0], time[1])
+            piece(row, 2, stamp, end, tail, used)
         else:
-            _piece(row, 0, begin, stamp, time[0], time[1])
-            _piece(row, 1, stamp, name_at, quality[0], quality[1])
-            _piece(row, 2, name_end, end, tail, used)
+            piece(row, 0, begin, stamp, time[0], time[1])
+            piece(row, 1, stamp, name_at, quality[0], quality[1])
+            piece(row, 2, name_end, end, tail, used)
     return used

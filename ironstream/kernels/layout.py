@@ -32,6 +32,8 @@ piece: in `source`, in `made`, in `source`, …"""
 SLOW: Final = 0
 TAKEN: Final = 1
 TAKEN_LONG: Final = 2
+"""In JSON; its value is to be read by float()."""
+TAKEN_AVRO: Final = 3
 
 MISSING: Final = int(np.iinfo(np.int64).min)
 """Stands for a time that is not there."""

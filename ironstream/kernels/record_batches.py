@@ -94,14 +94,14 @@ def append_rows(
     source: Any,
     made: Any,
     keys: Any,
-    header: Any,
+    headers: Any,
     rows: Any,
     first: int,
 ) -> tuple[int, int]:
     """Append records to a batch that holds `count` in `used` bytes, from row `first` on, as long as they fit.
 
-    Each record has one header, named `header`, with the row's id. Returns the row after the last one that was written,
-    and the bytes used.
+    `headers` are those of every record as they are on the wire, up to the length of the last one, whose value is the
+    row's id. Returns the row after the last one that was written, and the bytes used.
     """
     for at in range(first, len(rows)):
         row = rows[at]
@@ -119,9 +119,7 @@ def append_rows(
             + key_length
             + varint_size(value_length)
             + value_length
-            + 1  # the count of headers
-            + varint_size(len(header))
-            + len(header)
+            + len(headers)
             + varint_size(id_length)
             + id_length
         )
@@ -137,9 +135,7 @@ def append_rows(
         for piece in range(ROW_VALUE, ROW_COLUMNS, 4):
             used = copy(batch, used, source, row[piece], row[piece + 1])
             used = copy(batch, used, made, row[piece + 2], row[piece + 3])
-        used = write_varint(batch, used, 1)
-        used = write_varint(batch, used, len(header))
-        used = copy(batch, used, header, 0, len(header))
+        used = copy(batch, used, headers, 0, len(headers))
         used = write_varint(batch, used, id_length)
         used = copy(batch, used, made, row[ROW_ID], row[ROW_ID + 1])
         count += 1
