@@ -21,6 +21,7 @@ from tables.series import ASSETS, CONDITIONS, SERIES, identity_of, series_name
 
 _EXPIRE_EVERY = 64
 """Closed windows of a series are expired when this many are due."""
+_ANY_NUMBER = 1 << 62
 _MOST_LOOKUPS = 4096
 """A longer silence is expired by scanning what there is instead."""
 
@@ -38,6 +39,9 @@ class TelemetryState:
         self._store = store
         self._reopened_rows: set[bytes] = set()
         self._expired: list[dict[int, int]] = [{} for _ in sizes]
+        """Per size and series, the number below which no window is kept any more."""
+        self._restored = 0
+        """Series that were there when this run began: only they can have windows that it did not make."""
 
     # -- rules ----------------------------------------------------------------------------------------------------
 
@@ -64,6 +68,7 @@ class TelemetryState:
                     self.table.units[series] = rest.get("unit")
             self.register(series, self.table.series_rules[series])
         self.table.state[: len(elements)] = SERIES.join(elements)
+        self._restored = len(elements)
         for key, row in self._store.scan(ASSETS.prefix):
             element, _ = ASSETS.unpack(row)
             tenant, site, asset = key[len(ASSETS.prefix) :].decode().split("/")
@@ -130,17 +135,20 @@ class TelemetryState:
     def keep(self, closed: Closed, watermark: Ints) -> None:
         """Keep closed windows for as long as they can be restated, and let go of those that no longer can."""
         put, names, size = self._store.put, self.names, closed.size_us
+        level = next(at for at, one in enumerate(self.windows.sizes) if one.size_us == size)
+        expired, restored = self._expired[level], self._restored
         numbers = closed.windows.head["index"].tolist()
-        for at, (series, number) in enumerate(zip(closed.series.tolist(), numbers, strict=True)):
-            key = window_rows.window_key(window_rows.CLOSED, size, names[series], number)
-            put(key, window_rows.pack_window(closed.windows, at))
-        self._expire(closed, watermark)
+        rows = window_rows.pack_windows(closed.windows)
+        for series, number, row in zip(closed.series.tolist(), numbers, rows, strict=True):
+            put(window_rows.window_key(window_rows.CLOSED, size, names[series], number), row)
+            if series >= restored and number < expired.get(series, _ANY_NUMBER):
+                expired[series] = number
+        self._expire(level, np.unique(closed.series), watermark)
 
-    def _expire(self, closed: Closed, watermark: Ints) -> None:
-        at = next(i for i, size in enumerate(self.windows.sizes) if size.size_us == closed.size_us)
-        size = self.windows.sizes[at]
-        expired = self._expired[at]
-        for series in np.unique(closed.series).tolist():
+    def _expire(self, level: int, touched: Ints, watermark: Ints) -> None:
+        size = self.windows.sizes[level]
+        expired = self._expired[level]
+        for series in touched.tolist():
             cutoff = (int(watermark[series]) - size.late_retention_us) // size.size_us - 1
             # What an earlier run of the worker left is less than one turn behind.
             before = expired.setdefault(series, cutoff - _EXPIRE_EVERY)

@@ -68,6 +68,21 @@ def pack_window(windows: Windows, at: int) -> bytes:
     return _VERSION + _pack(windows, at)
 
 
+def pack_windows(windows: Windows) -> Iterator[bytes]:
+    """Values of closed windows, in their order."""
+    # As below: whole arrays to bytes once.
+    count, timed = windows.head["buffered"].tolist(), windows.head["timed"].tolist()
+    heads, values, times = windows.head.tobytes(), windows.values.tobytes(), windows.times.tobytes()
+    width, time_width = 8 * windows.values.shape[1], 8 * windows.times.shape[1]
+    for at, (buffered, has_times) in enumerate(zip(count, timed, strict=True)):
+        row = _VERSION + heads[at * _HEAD : (at + 1) * _HEAD] + values[at * width : at * width + 8 * buffered]
+        if has_times:
+            row += times[at * time_width : at * time_width + 8 * buffered]
+        if at in windows.sketches:
+            row += sketch.pack(windows.sketches[at])
+        yield row
+
+
 def unpack_window(row: bytes) -> Windows:
     """The window that `pack_window` wrote, as one of one. Raises EngineError for a row of another layout."""
     _check(row)

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
+import google_crc32c
 import numpy as np
 from aiokafka import codec
-from aiokafka.record.util import calc_crc32c
 from numpy.typing import NDArray
 
 from ironstream.contract import ID_HEADER
@@ -93,7 +93,7 @@ class PackedBatch:
             batch, 0, 0, len(batch) - _LOG_OVERHEAD, -1, _MAGIC, 0, attributes, self.count - 1, self._first_time,
             self._max_time, *self._producer, self.count,
         )  # fmt: skip
-        struct.pack_into(">I", batch, _CRC_AT, calc_crc32c(batch[_CRC_FROM:]))
+        struct.pack_into(">I", batch, _CRC_AT, google_crc32c.value(bytes(batch[_CRC_FROM:])))
         return batch
 
 

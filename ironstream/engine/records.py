@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, overload
+from typing import Final, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,10 @@ class FetchedRecord:
     headers: Headers
 
 
+_PADDING: Final = 16
+"""What kernels read beyond the last record (`kernels.bytes.PADDING`), here without waiting for the compiler."""
+
+
 class Records(Sequence[Record]):
     """Consecutive records of one partition.
 
@@ -78,7 +82,7 @@ class Records(Sequence[Record]):
             start = len(buffer)
             buffer += encode_headers(record.headers)
             places.append([*row, start, len(buffer)])
-        buffer += b"\0"  # kernels take no empty array
+        buffer += bytes(_PADDING)
         return cls(np.frombuffer(buffer, np.uint8), np.array(places, np.int64).reshape(-1, RECORD_COLUMNS))
 
     @property
@@ -120,12 +124,12 @@ class Records(Sequence[Record]):
 
     def with_key(self, key: bytes) -> list[int]:
         """Places of the records that have this key, in order."""
-        same_length = np.flatnonzero(self.places[:, KEY + 1] - self.places[:, KEY] == len(key))
-        if not len(same_length):
-            return []
-        starts = self.places[same_length, KEY]
-        keys = self.buffer[starts[:, None] + np.arange(len(key))]
-        found: list[int] = same_length[(keys == np.frombuffer(key, np.uint8)).all(axis=1)].tolist()
+        # Imported here: the command line reads records, too, and need not wait for a compiler.
+        from ironstream.kernels.record_batches import find_key
+
+        places = np.empty(len(self), np.int64)
+        count = find_key(self.buffer, self.places, np.frombuffer(bytearray(key), np.uint8), places)
+        found: list[int] = places[:count].tolist()
         return found
 
     def _bytes(self, start: int, end: int) -> bytes | None:

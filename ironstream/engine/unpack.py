@@ -11,16 +11,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import google_crc32c
 import numpy as np
 from aiokafka import codec
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.memory_records import MemoryRecords
-from aiokafka.record.util import calc_crc32c
 
 from ironstream.engine.records import Records
 from ironstream.errors import EngineError
+from ironstream.kernels.bytes import PADDING
 from ironstream.kernels.layout import RECORD_COLUMNS
 from ironstream.kernels.record_batches import split_records
 
@@ -91,7 +92,7 @@ class FetchedBatches:
                     f"{self._tp}: a record batch of format {magic} at offset {base}",
                     "let the topic be written anew: formats before 2 (Kafka 0.11) are not read",
                 )
-            if self._check_crcs and calc_crc32c(view[at + _CRC_FROM : end]) != crc:
+            if self._check_crcs and google_crc32c.value(self._raw[at + _CRC_FROM : end]) != crc:
                 raise CorruptRecordException(f"Invalid CRC - {self._tp}")
             if not attributes & _CONTROL:
                 payload = view[at + _HEADER.size : end]
@@ -114,7 +115,7 @@ class FetchedBatches:
 
 def records_of(batches: Sequence[FetchedBatch]) -> Records:
     """The records of fetched batches. Raises CorruptRecordException for a batch that does not hold what it says."""
-    buffer = np.empty(sum(len(batch.payload) for batch in batches) + 1, np.uint8)
+    buffer = np.empty(sum(len(batch.payload) for batch in batches) + PADDING, np.uint8)
     places = np.empty((sum(batch.count for batch in batches), RECORD_COLUMNS), np.int64)
     at = filled = 0
     for batch in batches:

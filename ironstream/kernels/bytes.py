@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -25,7 +26,22 @@ def _memcpy(typing_context: Any, target: Any, at: Any, source: Any, start: Any, 
     return types.void(target, types.int64, source, types.int64, types.int64), generate
 
 
+def _load(typing_context: Any, source: Any, at: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source, at = arguments
+        data = context.make_array(signature.args[0])(context, builder, source).data
+        word = builder.bitcast(builder.gep(data, [at]), ir.IntType(64).as_pointer())
+        return builder.load(word, align=1)
+
+    return types.uint64(source, types.int64), generate
+
+
 _copy_memory: Any = intrinsic(_memcpy)
+load_word: Any = intrinsic(_load)
+"""`load_word(source, at)`: the 8 bytes from `at` on as one uint64, the first the lowest. All must be there."""
+
+PADDING: Final = 16
+"""Bytes that must be there behind what is read by words."""
 
 
 @helper

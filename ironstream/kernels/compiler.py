@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
 import platformdirs
+import structlog
+
+log = structlog.get_logger(__name__)
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 Signature = str | list[str]
@@ -29,7 +32,9 @@ def _cache_folder() -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         # A home that cannot be written, as in many containers.
-        return Path(tempfile.mkdtemp(prefix="ironstream-kernels-"))
+        folder = Path(tempfile.mkdtemp(prefix="ironstream-kernels-"))
+    if not any(folder.iterdir()):
+        log.info("kernels are compiled, which happens once and takes some seconds", cache=str(folder))
     return folder
 
 
@@ -53,3 +58,8 @@ def kernel(signature: Signature) -> Callable[[_F], _F]:
 def helper(function: _F) -> _F:
     """Compile a function that kernels call, into each of them."""
     return cast(_F, numba.njit(**_OPTIONS)(function))
+
+
+def inlined(function: _F) -> _F:
+    """The same, copied into its caller: for the smallest, where the call would cost more than the work."""
+    return cast(_F, numba.njit(inline="always", **_OPTIONS)(function))

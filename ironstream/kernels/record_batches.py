@@ -82,6 +82,24 @@ def split_records(
     return filled
 
 
+@kernel("int64(uint8[::1], int64[:, ::1], uint8[::1], int64[::1])")
+def find_key(buffer: Any, records: Any, key: Any, places: Any) -> int:
+    """Put the places of the records with this key into `places`, in order; returns how many there are."""
+    found = 0
+    for at in range(len(records)):
+        start, end = records[at, KEY], records[at, KEY + 1]
+        if end - start != len(key):
+            continue
+        # From the end: keys begin alike.
+        place = len(key) - 1
+        while place >= 0 and buffer[start + place] == key[place]:
+            place -= 1
+        if place < 0:
+            places[found] = at
+            found += 1
+    return found
+
+
 @kernel(
     "UniTuple(int64, 2)(uint8[::1], int64, int64, int64, uint8[::1], uint8[::1], uint8[::1], uint8[::1],"
     " int64[:, ::1], int64)"
