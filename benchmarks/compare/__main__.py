@@ -11,6 +11,7 @@ import typer
 
 from benchmarks.compare.compare import compare
 from benchmarks.compare.contenders import chosen
+from benchmarks.compare.plant import Pipeline
 from benchmarks.compare.power import Power
 from benchmarks.compare.report import results_table
 from benchmarks.compare.workload import Workload
@@ -19,7 +20,7 @@ from ironstream.bench.report import machine_line
 from ironstream.commands.output import err, out, print_error, run
 from ironstream.errors import ConfigurationError, IronstreamError
 
-WORKLOADS: Final[dict[str, Workload]] = {"w1": Power()}
+WORKLOADS: Final[dict[str, Workload]] = {"w1": Power(), "w2": Pipeline()}
 _RESULTS: Final = Path(__file__).parents[1] / "results"
 
 app = typer.Typer(pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})

@@ -87,21 +87,27 @@ def _ironstream_workers(place: Place) -> list[Started]:
 
 
 _STREAMS_POWER: Final = "ironstream.peers.streams.PowerStreams"
+_STREAMS_PLANT: Final = "ironstream.peers.streams.PlantStreams"
 _FLINK_POWER: Final = "ironstream.peers.flink.PowerFlink"
+_FLINK_PLANT: Final = "ironstream.peers.flink.PlantFlink"
 
 CONTENDERS: Final[dict[str, Sequence[Contender]]] = {
     "w1": (
         Contender("ironstream", "ironstream", _ironstream_power, _ironstream_power_missing),
         _java("streams-caching", "Kafka Streams, caching", java.STREAMS, _STREAMS_POWER, "caching"),
         _java("streams-suppress", "Kafka Streams, suppress", java.STREAMS, _STREAMS_POWER, "suppress"),
-        _java("streams-emit-final", "Kafka Streams, emit on close", java.STREAMS, _STREAMS_POWER, "emit-final"),
         _java("flink", "Flink, heap state", java.FLINK, _FLINK_POWER, "hashmap"),
         _java("flink-rocksdb", "Flink, RocksDB state", java.FLINK, _FLINK_POWER, "rocksdb"),
         _script("quix", "Quix Streams", "quix_uc2.py"),
         _script("bytewax", "Bytewax", "bytewax_uc2.py", launches_itself=True),
         _script("faust", "plain Faust", "faust_uc2.py"),
     ),
-    "w2": (Contender("ironstream", "ironstream", _ironstream_workers),),
+    "w2": (
+        Contender("ironstream", "ironstream", _ironstream_workers),
+        _java("streams", "Kafka Streams, Processor API", java.STREAMS, _STREAMS_PLANT),
+        _java("flink", "Flink, heap state", java.FLINK, _FLINK_PLANT, "hashmap"),
+        _java("flink-rocksdb", "Flink, RocksDB state", java.FLINK, _FLINK_PLANT, "rocksdb"),
+    ),
 }
 
 
