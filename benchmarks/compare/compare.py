@@ -50,7 +50,10 @@ async def compare(
                 if contender.name in results.left_out:
                     continue
                 try:
-                    pair = [await _run(place, contender, workload, size, parallelism, say) for size in sizes]
+                    pair = [
+                        await _run(place, contender, workload, size, parallelism, say)
+                        for size in contender.sizes(sizes)
+                    ]
                 except BenchError as err:
                     results.left_out[contender.name] = err.message
                     results.contenders.pop(contender.name, None)
