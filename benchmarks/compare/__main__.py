@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Final
@@ -65,6 +66,8 @@ def main(
 
 
 if __name__ == "__main__":
+    # ends like Ctrl-C: processes are stopped, and the folder with gigabytes of logs goes
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except IronstreamError as error:
