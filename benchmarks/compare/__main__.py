@@ -59,9 +59,11 @@ def main(
     )
     out().print(results_table(found), "")
     out().print(machine_line(machine(own_kafka=True)))
-    for name, reason in found.left_out.items():
-        out().print(f"left out: {name}: {reason}", markup=False)
-    if any(contender.name in found.left_out for contender in contenders) and only:
+    for what, reasons in (("left out", found.left_out), ("failed", found.failed)):
+        for name, reason in reasons.items():
+            out().print(f"{what}: {name}: {reason}", markup=False)
+    # who is named must take part; who is not there otherwise is no failure
+    if found.failed or (only and found.left_out):
         raise typer.Exit(1)
 
 

@@ -23,12 +23,16 @@ class Result(msgspec.Struct):
 
 
 class Results(msgspec.Struct):
-    """All contenders of a workload by name; `left_out`: those that could not take part, and why."""
+    """All contenders of a workload by name.
+
+    `left_out`: those that could not take part, and why; `failed`: those with a run that counts for nothing, and why.
+    """
 
     workload: str
     title: str
     contenders: dict[str, Result]
     left_out: dict[str, str]
+    failed: dict[str, str]
 
 
 def read(path: Path) -> Results | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,14 +63,18 @@ async def test_a_contender_that_dies_is_an_error_with_its_exit_code(kafka: Embed
         await Session(kafka, tmp_path).run(reference("process"), WORK, WORK.load(1_200), 2)
 
 
-async def test_a_comparison_leaves_out_who_fails_and_says_why(tmp_path: Path) -> None:
+async def test_a_comparison_goes_on_without_those_who_are_absent_or_fail_and_says_why(tmp_path: Path) -> None:
     absent = Contender("absent", "Absent", lambda _place: [], lambda: "it is not there")
+    wrong = replace(reference("value"), name="wrong")
     path = tmp_path / "w1.json"
 
     found = await compare(
-        WORK, [absent, reference()], rounds=1, sizes=(1_200, 36_000), parallelism=1, path=path, say=lambda _text: None
+        WORK, [absent, wrong, reference()],
+        rounds=1, sizes=(1_200, 36_000), parallelism=1, path=path, say=lambda _text: None,
     )  # fmt: skip
 
     assert found.left_out == {"absent": "it is not there"}
+    assert "windows have wrong values" in found.failed["wrong"]
+    assert list(found.contenders) == ["reference"]
     assert [run.records for run in found.contenders["reference"].runs] == [1_200, 36_000]
     assert read(path) == found

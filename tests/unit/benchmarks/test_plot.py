@@ -26,6 +26,7 @@ RESULTS = Results(
         "none": result("None", 1, measured=False),
     },
     {},
+    {},
 )
 
 
@@ -40,7 +41,7 @@ def test_the_picture_has_every_contender_that_has_figures_the_fastest_first() ->
 
 def test_without_figures_there_is_no_picture() -> None:
     with pytest.raises(ValueError, match="no figures"):
-        svg(Results("w1", "W1", {}, {}))
+        svg(Results("w1", "W1", {}, {}, {}))
 
 
 def test_results_are_read_as_they_were_written_and_drawn_beside_their_file(tmp_path: Path) -> None:
