@@ -9,6 +9,7 @@ import msgspec
 from benchmarks.compare.figures import Figures
 from benchmarks.compare.session import Run
 from ironstream.bench.measure import Machine
+from ironstream.errors import ConfigurationError
 
 
 class Result(msgspec.Struct):
@@ -36,8 +37,15 @@ class Results(msgspec.Struct):
 
 
 def read(path: Path) -> Results | None:
-    """What a file holds; None when there is none."""
-    return msgspec.json.decode(path.read_bytes(), type=Results) if path.exists() else None
+    """What a file holds; None when there is none. Raises ConfigurationError for what is no file of results."""
+    if not path.exists():
+        return None
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Results)
+    except msgspec.MsgspecError as err:
+        raise ConfigurationError(
+            f"{path} holds no results: {err}", "Move it away, or name another folder: --results."
+        ) from err
 
 
 def write(path: Path, results: Results) -> None:

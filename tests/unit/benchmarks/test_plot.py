@@ -9,6 +9,7 @@ from benchmarks.compare.figures import Figures, Spread
 from benchmarks.compare.results import Result, Results, read, write
 from benchmarks.plot import main, svg
 from ironstream.bench.measure import machine
+from ironstream.errors import ConfigurationError
 
 
 def result(title: str, rate: float, *, measured: bool = True) -> Result:
@@ -50,6 +51,13 @@ def test_results_are_read_as_they_were_written_and_drawn_beside_their_file(tmp_p
     assert read(tmp_path / "w1.json") == RESULTS
     assert main([str(tmp_path)]) == 0
     assert (tmp_path / "w1.svg").read_text(encoding="utf-8") == svg(RESULTS)
+
+
+def test_a_file_that_holds_no_results_is_named(tmp_path: Path) -> None:
+    (tmp_path / "w1.json").write_text("{}", encoding="utf-8")
+
+    with pytest.raises(ConfigurationError, match=r"w1\.json holds no results"):
+        read(tmp_path / "w1.json")
 
 
 def test_an_empty_folder_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
