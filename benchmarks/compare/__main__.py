@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Final
@@ -11,6 +12,7 @@ import typer
 
 from benchmarks.compare.compare import compare
 from benchmarks.compare.contenders import chosen
+from benchmarks.compare.plant import Pipeline
 from benchmarks.compare.power import Power
 from benchmarks.compare.report import results_table
 from benchmarks.compare.workload import Workload
@@ -19,7 +21,7 @@ from ironstream.bench.report import machine_line
 from ironstream.commands.output import err, out, print_error, run
 from ironstream.errors import ConfigurationError, IronstreamError
 
-WORKLOADS: Final[dict[str, Workload]] = {"w1": Power()}
+WORKLOADS: Final[dict[str, Workload]] = {"w1": Power(), "w2": Pipeline()}
 _RESULTS: Final = Path(__file__).parents[1] / "results"
 
 app = typer.Typer(pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
@@ -57,13 +59,17 @@ def main(
     )
     out().print(results_table(found), "")
     out().print(machine_line(machine(own_kafka=True)))
-    for name, reason in found.left_out.items():
-        out().print(f"left out: {name}: {reason}", markup=False)
-    if any(contender.name in found.left_out for contender in contenders) and only:
+    for what, reasons in (("left out", found.left_out), ("failed", found.failed)):
+        for name, reason in reasons.items():
+            out().print(f"{what}: {name}: {reason}", markup=False)
+    # who is named must take part; who is not there otherwise is no failure
+    if found.failed or (only and found.left_out):
         raise typer.Exit(1)
 
 
 if __name__ == "__main__":
+    # ends like Ctrl-C: processes are stopped, and the folder with gigabytes of logs goes
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except IronstreamError as error:

@@ -27,12 +27,12 @@ async def compare(
     path: Path,
     say: Say,
 ) -> Results:
-    """Measure and write the results after each round. A contender whose run fails is left out from there on.
+    """Measure and write the results after each round. A contender with a run that fails has no figures.
 
     Contenders in the file that are not measured now stay there, each with its own machine and date.
     """
     before = read(path)
-    results = Results(workload.name, workload.title, dict(before.contenders) if before else {}, {})
+    results = Results(workload.name, workload.title, dict(before.contenders) if before else {}, {}, {})
     able: list[Contender] = []
     for contender in contenders:
         if (missing := contender.prepare()) is None:
@@ -47,12 +47,15 @@ async def compare(
             # nobody is always first, when the machine is still cool, or after the same neighbour
             turn = number % max(1, len(able))
             for contender in able[turn:] + able[:turn]:
-                if contender.name in results.left_out:
+                if contender.name in results.failed:
                     continue
                 try:
-                    pair = [await _run(place, contender, workload, size, parallelism, say) for size in sizes]
+                    pair = [
+                        await _run(place, contender, workload, size, parallelism, say)
+                        for size in contender.sizes(sizes)
+                    ]
                 except BenchError as err:
-                    results.left_out[contender.name] = err.message
+                    results.failed[contender.name] = err.message
                     results.contenders.pop(contender.name, None)
                     say(str(err))
                     continue

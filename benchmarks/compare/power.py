@@ -90,6 +90,8 @@ class PowerLoad:
         for block in [*blocks, range(closing, closing + 1)]:
             values = self.values(block)
             for partition, sensors in enumerate(self.placed):
+                if not len(sensors):
+                    continue
                 rows = self._rows(block, sensors, values[:, sensors])
                 await _write(producer, place.topic(INPUT), partition, rows)
 

@@ -27,7 +27,7 @@ from ironstream.topics import ensure_topics
 
 _POLL_MS: Final = 50
 _MEMORY_EVERY_S: Final = 0.25
-_STALLED_S: Final = 180.0
+_STALLED_S: Final = 600.0
 _STOP_TIMEOUT_S: Final = 60.0
 _FETCH_BYTES: Final = 1024 * 1024
 _SHOWN_FAULTS: Final = 8

@@ -11,7 +11,7 @@ import org.apache.flink.api.common.eventtime.WatermarkStrategy;
 import org.apache.flink.api.common.functions.AggregateFunction;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
-import org.apache.flink.api.java.tuple.Tuple2;
+import org.apache.flink.api.java.tuple.Tuple4;
 import org.apache.flink.api.java.tuple.Tuple3;
 import org.apache.flink.connector.kafka.source.reader.deserializer.KafkaRecordDeserializationSchema;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
@@ -39,8 +39,8 @@ public final class PowerFlink {
             "power")
         .keyBy(record -> record.f0, Types.STRING)
         .window(TumblingEventTimeWindows.of(Duration.ofSeconds(60)))
-        .aggregate(new Aggregate(), new Result(), STATS, STATS, Runner.OUTPUT)
-        .sinkTo(Runner.sink(contract, Contract.variable("OUTPUT_TOPIC")));
+        .aggregate(new Aggregate(), new Result(Contract.variable("OUTPUT_TOPIC")), STATS, STATS, Runner.OUTPUT)
+        .sinkTo(Runner.sink(contract, ""));
     environment.execute(contract.applicationId());
   }
 
@@ -88,13 +88,19 @@ public final class PowerFlink {
   }
 
   private static final class Result
-      extends ProcessWindowFunction<PowerStats, Tuple2<String, byte[]>, String, TimeWindow> {
+      extends ProcessWindowFunction<PowerStats, Tuple4<String, byte[], byte[], String>, String, TimeWindow> {
+    private final String topic;
+
+    Result(String topic) {
+      this.topic = topic;
+    }
+
     @Override
     public void process(
-        String key, Context context, Iterable<PowerStats> windows, Collector<Tuple2<String, byte[]>> out) {
+        String key, Context context, Iterable<PowerStats> windows, Collector<Tuple4<String, byte[], byte[], String>> out) {
       TimeWindow window = context.window();
       byte[] json = windows.iterator().next().json(key, window.getStart(), window.getEnd());
-      out.collect(Tuple2.of(key, json));
+      out.collect(Tuple4.of(topic, key.getBytes(StandardCharsets.UTF_8), json, ""));
     }
   }
 }

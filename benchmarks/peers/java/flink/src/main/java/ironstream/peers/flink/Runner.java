@@ -3,10 +3,12 @@ package ironstream.peers.flink;
 import ironstream.peers.Contract;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
 import org.apache.flink.api.common.typeinfo.PrimitiveArrayTypeInfo;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
-import org.apache.flink.api.java.tuple.Tuple2;
+import org.apache.flink.api.java.tuple.Tuple4;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.CoreOptions;
@@ -26,9 +28,11 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 
 /** Flink in this process, its source and its sink, set up to be fast. */
 final class Runner {
-  /** Key and JSON of an output. */
-  static final TypeInformation<Tuple2<String, byte[]>> OUTPUT =
-      Types.TUPLE(Types.STRING, PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO);
+  private static final TypeInformation<byte[]> BYTES = PrimitiveArrayTypeInfo.BYTE_PRIMITIVE_ARRAY_TYPE_INFO;
+
+  /** Topic (without prefix), key, JSON, and for dead letters the reason, else empty. */
+  static final TypeInformation<Tuple4<String, byte[], byte[], String>> OUTPUT =
+      Types.TUPLE(Types.STRING, BYTES, BYTES, Types.STRING);
 
   private Runner() {}
 
@@ -66,17 +70,38 @@ final class Runner {
         .build();
   }
 
-  static KafkaSink<Tuple2<String, byte[]>> sink(Contract contract, String topic) {
-    KafkaRecordSerializationSchema<Tuple2<String, byte[]>> encode =
-        (record, context, time) ->
-            new ProducerRecord<>(topic, null, time, record.f0.getBytes(StandardCharsets.UTF_8), record.f1);
-    return KafkaSink.<Tuple2<String, byte[]>>builder()
+  /** Writes to the topics that the outputs name, after a prefix. */
+  static KafkaSink<Tuple4<String, byte[], byte[], String>> sink(Contract contract, String prefix) {
+    return KafkaSink.<Tuple4<String, byte[], byte[], String>>builder()
         .setBootstrapServers(contract.bootstrap())
         .setDeliveryGuarantee(DeliveryGuarantee.AT_LEAST_ONCE)
-        .setRecordSerializer(encode)
+        .setRecordSerializer(new Encode(prefix))
         .setProperty("batch.size", "262144")
         .setProperty("linger.ms", "50")
         .setProperty("buffer.memory", "67108864")
         .build();
+  }
+
+  private static final class Encode implements KafkaRecordSerializationSchema<Tuple4<String, byte[], byte[], String>> {
+    private final String prefix;
+    private transient Map<String, String> topics;
+
+    Encode(String prefix) {
+      this.prefix = prefix;
+    }
+
+    @Override
+    public ProducerRecord<byte[], byte[]> serialize(
+        Tuple4<String, byte[], byte[], String> output, KafkaSinkContext context, Long time) {
+      if (topics == null) {
+        topics = new HashMap<>();
+      }
+      String topic = topics.computeIfAbsent(output.f0, name -> prefix + name);
+      ProducerRecord<byte[], byte[]> record = new ProducerRecord<>(topic, null, time, output.f1, output.f2);
+      if (!output.f3.isEmpty()) {
+        record.headers().add("dlq-reason", output.f3.getBytes(StandardCharsets.UTF_8));
+      }
+      return record;
+    }
   }
 }

@@ -1,0 +1,80 @@
+"""The comparison's harness with a contender of few lines: what it measures, and what it does not let pass."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.compare.compare import compare
+from benchmarks.compare.contenders import Contender, Started, contract
+from benchmarks.compare.power import Power
+from benchmarks.compare.results import read
+from benchmarks.compare.session import Session
+from benchmarks.compare.workload import Place
+from ironstream.bench.deployment import BenchError
+from ironstream.commands.children import python
+from ironstream.embedded import EmbeddedKafka
+from ironstream.topics import _admin
+
+WORK = Power(sensors=20)
+_REFERENCE = Path(__file__).parents[1] / "support" / "reference_uc2.py"
+
+
+def reference(flaw: str = "none") -> Contender:
+    def commands(place: Place) -> list[Started]:
+        return [(python(str(_REFERENCE), flaw), contract(place))]
+
+    return Contender("reference", "Reference", commands)
+
+
+async def test_a_run_is_measured_checked_and_leaves_nothing_behind(kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    run = await Session(kafka, tmp_path).run(reference(), WORK, WORK.load(3_600), 2)
+
+    assert run.records == 3_600
+    assert run.outputs == 60
+    assert run.wall_s > 0
+    assert run.cpu_s > 0
+    assert run.broker_cpu_s > 0
+    assert run.peak_mib > 10
+    assert os.listdir(tmp_path) == []
+    async with _admin(kafka.bootstrap) as admin:
+        assert not [name for name in await admin.list_topics() if name.startswith("w1-")]
+
+
+async def test_a_run_with_one_wrong_value_counts_for_nothing(kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="2 windows have wrong values"):
+        await Session(kafka, tmp_path).run(reference("value"), WORK, WORK.load(2_400), 2)
+
+
+async def test_a_run_with_a_missing_window_is_given_up(
+    kafka: EmbeddedKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmarks.compare.session._STALLED_S", 8.0)
+
+    with pytest.raises(BenchError, match="1 of 20 windows are missing"):
+        await Session(kafka, tmp_path).run(reference("window"), WORK, WORK.load(1_200), 2)
+
+
+async def test_a_contender_that_dies_is_an_error_with_its_exit_code(kafka: EmbeddedKafka, tmp_path: Path) -> None:
+    with pytest.raises(BenchError, match="exit code 3"):
+        await Session(kafka, tmp_path).run(reference("process"), WORK, WORK.load(1_200), 2)
+
+
+async def test_a_comparison_goes_on_without_those_who_are_absent_or_fail_and_says_why(tmp_path: Path) -> None:
+    absent = Contender("absent", "Absent", lambda _place: [], lambda: "it is not there")
+    wrong = replace(reference("value"), name="wrong")
+    path = tmp_path / "w1.json"
+
+    found = await compare(
+        WORK, [absent, wrong, reference()],
+        rounds=1, sizes=(1_200, 36_000), parallelism=1, path=path, say=lambda _text: None,
+    )  # fmt: skip
+
+    assert found.left_out == {"absent": "it is not there"}
+    assert "windows have wrong values" in found.failed["wrong"]
+    assert list(found.contenders) == ["reference"]
+    assert [run.records for run in found.contenders["reference"].runs] == [1_200, 36_000]
+    assert read(path) == found
