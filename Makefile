@@ -73,6 +73,16 @@ bench: $(STAMP) ## measure this machine; BENCH_ARGS goes to `ironstream bench`
 bench-peers: $(STAMP) ## the comparison with other stream processors: W=w1|w2 RUNS=3 ONLY=flink,… (needs a JDK 17, Maven)
 	$(BIN)/python -m benchmarks.compare $(W) --rounds $(RUNS) $(if $(ONLY),--only $(ONLY)) $(BENCH_ARGS)
 
+PEERS := benchmarks/peers
+
+.PHONY: peers-venv
+peers-venv: $(PEERS)/.venv/.installed ## make the environment of the Python systems that the benchmarks compare with
+
+$(PEERS)/.venv/.installed: $(PEERS)/python/requirements-peers.txt
+	$(PYTHON) -m venv $(PEERS)/.venv
+	$(PEERS)/.venv/bin/python -m pip install --quiet --require-hashes -r $<
+	@touch $@
+
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
         --no-annotate --custom-compile-command "make lock" $(LOCK_ARGS)
 
@@ -81,6 +91,11 @@ lock: $(STAMP) ## resolve the dependencies anew into requirements/*.txt; LOCK_AR
 	$(LOCK) pyproject.toml -o requirements/runtime.txt
 	$(LOCK) pyproject.toml requirements/dev.in -c requirements/runtime.txt -o requirements/dev.txt
 	@! grep -nE '://|index-url|find-links' requirements/*.txt || { echo "a lock must name no host"; exit 1; }
+
+.PHONY: lock-peers
+lock-peers: $(STAMP) ## resolve what the Python peers of the benchmarks need anew
+	$(subst make lock,make lock-peers,$(LOCK)) $(PEERS)/python/requirements-peers.in -o $(PEERS)/python/requirements-peers.txt
+	@! grep -nE '://|index-url|find-links' $(PEERS)/python/*.txt || { echo "a lock must name no host"; exit 1; }
 
 .PHONY: lock-kafka
 lock-kafka: $(STAMP) ## resolve the embedded Kafka's jars anew, with checksums

@@ -9,10 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
+from ironstream.bench.burst import BurstResult, measure_burst
 from ironstream.bench.latency import WARM_UP_S, LatencyResults, measure_latency
+from ironstream.bench.limits import LimitsResult, measure_limits
 from ironstream.bench.pipeline import PipelineResult, Report, measure_pipeline
 from ironstream.bench.report import latency_table, machine_line, pipeline_tables, restart_table
+from ironstream.bench.report_load import burst_tables, limits_table, scaling_table
 from ironstream.bench.restart import RestartResults, measure_restart
+from ironstream.bench.scaling import ScalingResult, measure_scaling, setups
 from ironstream.commands.options import OutputOption
 from ironstream.commands.output import Output, out, print_json, progress, run
 from ironstream.errors import ConfigurationError
@@ -98,9 +102,9 @@ def latency(
 
       ironstream bench latency
 
-      ironstream bench latency --rates 1000,10000,50000 --seconds 60
+      ironstream bench latency --rates 1000,10000,100000 --seconds 60
     """
-    wanted = _rates(rates)
+    wanted = _numbers("--rates", rates)
     with _shown() as report:
         results: LatencyResults = run(
             measure_latency(rates=wanted, seconds=seconds, series=series, bootstrap=bootstrap, report=report)
@@ -135,17 +139,132 @@ def restart(
     out().print(machine_line(results.machine))
 
 
-def _rates(text: str) -> list[int]:
-    rates = [int(part) if part.strip().isdigit() else 0 for part in text.split(",")]
-    if not all(rates):
-        raise ConfigurationError(
-            f"--rates {text} is no list of rates.", "Write whole numbers, as in --rates 1000,10000."
+@app.command()
+def limits(
+    readings: Annotated[int, typer.Option(min=1, help="Readings to work through.")] = 1_000_000,
+    series: Annotated[int, typer.Option(min=1, help="Series that they belong to.")] = 1000,
+    hz: Annotated[
+        float, typer.Option(min=0.001, max=1000, help="Readings of each series in a second of its time.")
+    ] = 10,
+    with_pipeline: Annotated[
+        bool, typer.Option("--with-pipeline", help="Run `bench pipeline`, too, for one worker.")
+    ] = False,
+    bootstrap: Bootstrap = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """What bare consume, decode, encode and produce reach in one process, and all four chained.
+
+    The readings are those of `bench pipeline`. No pipeline of these libraries can be faster than its parts.
+
+    Examples:
+
+      ironstream bench limits
+
+      ironstream bench limits --with-pipeline --output json
+    """
+    with _shown() as report:
+        result: LimitsResult = run(
+            measure_limits(
+                readings=readings,
+                series=series,
+                hz=hz,
+                with_pipeline=with_pipeline,
+                bootstrap=bootstrap,
+                report=report,
+            )
         )
-    return rates
+    if output is Output.JSON:
+        print_json({"share": result.share, **_fields(result)})
+        return
+    out().print(limits_table(result), "")
+    out().print(machine_line(result.machine))
 
 
-def _fields(result: PipelineResult) -> dict[str, Any]:
-    return {name: getattr(result, name) for name in PipelineResult.__dataclass_fields__}
+@app.command()
+def burst(
+    rate: Annotated[int, typer.Option(min=1, help="Readings a second before and after the burst.")] = 20_000,
+    times: Annotated[float, typer.Option(min=1, help="How many times that the burst is.")] = 10,
+    before: Annotated[float, typer.Option(min=1, help=f"Seconds before, after {WARM_UP_S:g} s to warm up.")] = 20,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Seconds of the burst.")] = 10,
+    after: Annotated[float, typer.Option(min=1, help="Seconds after it.")] = 60,
+    series: Annotated[int, typer.Option(min=1, help="Series that the readings belong to.")] = 1000,
+    bootstrap: Bootstrap = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """How a worker takes a burst: the age of clean readings, the time until no backlog is left, its memory.
+
+    Examples:
+
+      ironstream bench burst
+
+      ironstream bench burst --rate 5000 --times 4 --after 30
+    """
+    with _shown() as report:
+        result: BurstResult = run(
+            measure_burst(
+                rate=rate,
+                times=times,
+                before_s=before,
+                burst_s=seconds,
+                after_s=after,
+                series=series,
+                bootstrap=bootstrap,
+                report=report,
+            )
+        )
+    if output is Output.JSON:
+        print_json(result)
+        return
+    for one in burst_tables(result):
+        out().print(one, "")
+    out().print(machine_line(result.machine))
+
+
+@app.command()
+def scaling(
+    series: Annotated[str, typer.Option(help="Numbers of series.")] = "1000,10000,100000",
+    partitions: Annotated[str, typer.Option(help="Numbers of partitions.")] = "1,12,48",
+    workers: Annotated[str, typer.Option(help="Numbers of worker processes.")] = "1,2,4",
+    readings: Annotated[int, typer.Option(min=2, help="Readings, where there are 20 for each series.")] = 1_000_000,
+    hz: Annotated[
+        float, typer.Option(min=0.001, max=1000, help="Readings of each series in a second of its time.")
+    ] = 10,
+    bootstrap: Bootstrap = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """What a reading costs with more series, more partitions, more workers: `bench pipeline` for each.
+
+    One of the three is changed at a time; the others are 1 000 series, 12 partitions and 1 worker.
+
+    Examples:
+
+      ironstream bench scaling
+
+      ironstream bench scaling --series 1000,100000 --partitions 12 --workers 1
+    """
+    runs = setups(_numbers("--series", series), _numbers("--partitions", partitions), _numbers("--workers", workers))
+    with _shown() as report:
+        result: ScalingResult = run(
+            measure_scaling(readings=readings, hz=hz, runs=runs, bootstrap=bootstrap, report=report)
+        )
+    if output is Output.JSON:
+        print_json(result)
+        return
+    out().print(scaling_table(result), "")
+    out().print(machine_line(result.machine))
+
+
+def _numbers(option: str, text: str) -> list[int]:
+    numbers = [int(part) if part.strip().isdigit() else 0 for part in text.split(",")]
+    if not all(numbers):
+        raise ConfigurationError(
+            f"{option} {text} is no list of numbers.", f"Write whole numbers, as in {option} 1000,10000."
+        )
+    return numbers
+
+
+def _fields(result: PipelineResult | LimitsResult) -> dict[str, Any]:
+    return {name: getattr(result, name) for name in type(result).__dataclass_fields__}
 
 
 @contextmanager

@@ -55,6 +55,7 @@ class Deployment:
             "IRONSTREAM_TOPIC_PREFIX": settings.topic_prefix,
             "IRONSTREAM_APPLICATION_ID": settings.application_id,
             "IRONSTREAM_DATA_DIR": str(settings.data_dir),
+            "IRONSTREAM_PARTITIONS": str(settings.partitions),
             "IRONSTREAM_TOPOLOGY": str(settings.topology),
             "IRONSTREAM_LOG_FORMAT": "json",
             "IRONSTREAM_LOG_LEVEL": "INFO",
@@ -131,10 +132,13 @@ class Deployment:
 
 
 @asynccontextmanager
-async def deploy(topology: str, window_sizes_s: Iterable[int], bootstrap: str | None) -> AsyncIterator[Deployment]:
+async def deploy(
+    topology: str, window_sizes_s: Iterable[int], bootstrap: str | None, partitions: int | None = None
+) -> AsyncIterator[Deployment]:
     """A deployment with its topics made and no worker yet, in a folder that goes when it ends.
 
     With `bootstrap`, Kafka is that one, and the topics, whose prefix nobody else uses, are deleted at the end.
+    `partitions` of each topic: None leaves them to the settings.
     """
     with tempfile.TemporaryDirectory(prefix="ironstream-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -152,6 +156,7 @@ async def deploy(topology: str, window_sizes_s: Iterable[int], bootstrap: str | 
                 application_id=unique,
                 data_dir=folder / "data",
                 topology=folder / "topology.yaml",
+                partitions=partitions,
             )
             async with _open(settings, folder, kafka, window_sizes_s) as deployment:
                 yield deployment

@@ -72,6 +72,7 @@ async def measure_pipeline(
     series: int,
     hz: float,
     workers: int = 1,
+    partitions: int | None = None,
     bootstrap: str | None = None,
     profile: bool = True,
     baseline_readings: int = 0,
@@ -79,7 +80,8 @@ async def measure_pipeline(
 ) -> PipelineResult:
     """Preload, run, count; then the baseline on `baseline_readings` of the same readings (0: none).
 
-    `readings` is rounded down to the same number for each series. Raises BenchError when a reading is lost, doubled
+    `readings` is rounded down to the same number for each series; `partitions` of each topic, None leaves them to the
+    settings. Raises BenchError when a reading is lost, doubled
     or refused, or windows or alarms are not as many as the readings make.
     """
     steps = readings // series
@@ -90,7 +92,7 @@ async def measure_pipeline(
     values = plant.values(steps)
     total = steps * series
     report("starting Kafka", 0, None)
-    async with deploy(plant.topology(), WINDOWS_S, bootstrap) as deployment:
+    async with deploy(plant.topology(), WINDOWS_S, bootstrap, partitions) as deployment:
         await preload(deployment.settings, plant, values, lambda done: report("preloading", done, total))
         paths = [deployment.folder / f"profile-{number}.json" for number in range(workers)]
         started = [deployment.worker(f"worker-{n}", path if profile else None) for n, path in enumerate(paths)]

@@ -135,6 +135,26 @@ class Plant:
         head, middle, tail = self._templates(asset)[1][series % _PER_ASSET]
         return self.key(asset), f"{head}{value}{middle}{_stamps(time_us)}{tail}{step + 1}}}}}".encode()
 
+    def block(self, series: range, step: int, values: list[float], time_us: int) -> Iterator[tuple[int, list[Row]]]:
+        """Readings of some series at one step, all made at the same moment: each machine's number and its rows.
+
+        `values` are those of all series at this step. Much cheaper than `row` for each.
+        """
+        stamps, at = _stamps(time_us), series.start
+        while at < series.stop:
+            asset = at // _PER_ASSET
+            key = self.key(asset)
+            first, parts = self._templates(asset)
+            some = parts[at - first : series.stop - first]
+            yield (
+                asset,
+                [
+                    (key, f"{head}{values[place]}{middle}{stamps}{tail}{step + 1}}}}}".encode())
+                    for place, (head, middle, tail) in enumerate(some, start=at)
+                ],
+            )
+            at += len(some)
+
     def _templates(self, asset: int) -> tuple[int, list[tuple[str, str, str]]]:
         """Number of the machine's first series, and what stands around value, times and seq for each of its series."""
         if (known := self._known_templates.get(asset)) is not None:

@@ -41,15 +41,15 @@ def pipeline_tables(result: PipelineResult) -> list[Table]:
     peaks = ", ".join(f"{peak:.0f}" for peak in result.worker_peak_mib)
     rows = [
         ("readings", f"{result.readings:,}", f"{base.readings:,}" if base else ""),
-        ("seconds, first clean reading to last", _number(result.seconds), _number(base.seconds) if base else ""),
+        ("seconds, first clean reading to last", number(result.seconds), number(base.seconds) if base else ""),
         ("readings/s", f"{result.readings_per_s:,.0f}", f"{base.readings_per_s:,.0f}" if base else ""),
-        ("times the baseline", _number(result.ratio), "1" if base else ""),
+        ("times the baseline", number(result.ratio), "1" if base else ""),
         (
             "CPU s per million readings, workers",
-            _number(result.worker_cpu_s_per_million),
-            _number(base.worker_cpu_s_per_million) if base else "",
+            number(result.worker_cpu_s_per_million),
+            number(base.worker_cpu_s_per_million) if base else "",
         ),
-        ("CPU s per million readings, broker", _number(result.broker_cpu_s_per_million), ""),
+        ("CPU s per million readings, broker", number(result.broker_cpu_s_per_million), ""),
         ("peak memory of each worker, MiB", peaks, f"{base.worker_peak_mib:.0f}" if base else ""),
         ("aggregates made", windows, ""),
         ("alarm transitions", f"{result.counts.alarm_transitions:,}", ""),
@@ -79,12 +79,13 @@ def latency_table(results: LatencyResults) -> Table:
     """Percentiles by rate."""
     return table(
         f"latency from device time to a consumer of telemetry.clean, ms ({results.series:,} series)",
-        ("readings/s", "readings", "p50", "p95", "p99", "max", "sender late by at most"),
+        ("readings/s", "sent/s", "looked at", "p50", "p95", "p99", "max", "sender late by at most"),
         [
             (
-                one.rate,
-                one.readings,
-                *map(_number, (one.p50_ms, one.p95_ms, one.p99_ms, one.max_ms, one.sender_late_ms)),
+                f"{one.rate:,}",
+                f"{one.sent_per_s:,.0f}",
+                f"{one.readings:,}",
+                *map(number, (one.p50_ms, one.p95_ms, one.p99_ms, one.max_ms, one.sender_late_ms)),
             )
             for one in results.results
         ],
@@ -99,8 +100,8 @@ def restart_table(results: RestartResults) -> Table:
         [
             (
                 "with local copy" if one.local_copy else "without local copy",
-                _number(one.from_start_s),
-                _number(one.from_assignment_s),
+                number(one.from_start_s),
+                number(one.from_assignment_s),
                 one.changelog_rows,
                 "" if one.rows_per_s is None else f"{one.rows_per_s:,.0f}",
                 f"{one.memory_mib:.0f}",
@@ -110,7 +111,8 @@ def restart_table(results: RestartResults) -> Table:
     )
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """Three digits, or all of a large number; nothing for None."""
     if value is None:
         return ""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

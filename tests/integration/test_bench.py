@@ -7,12 +7,16 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from ironstream.bench.bare import PARTS
+from ironstream.bench.burst import measure_burst
 from ironstream.bench.cli import app
 from ironstream.bench.deployment import BenchError
 from ironstream.bench.latency import measure_latency
+from ironstream.bench.limits import measure_limits
 from ironstream.bench.pipeline import measure_pipeline
 from ironstream.bench.profile import MAIN_STEPS, THREAD_STEPS
 from ironstream.bench.restart import measure_restart
+from ironstream.bench.scaling import measure_scaling, setups
 from ironstream.embedded import EmbeddedKafka
 from ironstream.topics import _admin
 
@@ -77,6 +81,54 @@ async def test_a_restart_finds_the_state_of_every_series(kafka: EmbeddedKafka) -
     for one in results.results:
         assert one.from_start_s > one.from_assignment_s > 0
         assert one.memory_mib > 20
+
+
+async def test_every_part_is_measured_over_every_reading_and_the_pipeline_beside_them(kafka: EmbeddedKafka) -> None:
+    result = await measure_limits(readings=2_050, series=100, hz=10, with_pipeline=True, bootstrap=kafka.bootstrap)
+
+    assert [one.part for one in result.limits] == list(PARTS)
+    for one in result.limits:
+        assert one.readings == result.readings == 2_000
+        assert one.readings_per_s > 0
+        assert one.cpu_s_per_million > 0
+        assert one.broker_cpu_s_per_million is None
+    assert result.pipeline is not None
+    assert result.pipeline.counts.clean == 2_000
+    assert result.share == pytest.approx(result.pipeline.readings_per_s / result.limits[-1].readings_per_s)
+
+
+async def test_a_burst_is_told_apart_from_what_was_before_and_after(kafka: EmbeddedKafka) -> None:
+    result = await measure_burst(
+        rate=200, times=5, before_s=2, burst_s=1, after_s=3, series=20, warm_up_s=1, bootstrap=kafka.bootstrap
+    )
+
+    assert result.readings == 600 + 1_000 + 600
+    assert [one.name for one in result.phases] == ["before", "during", "after"]
+    assert [one.rate for one in result.phases] == [200, 1_000, 200]
+    before, during, after = result.phases
+    assert before.readings <= 600 - 200 + 10
+    assert (during.readings, after.readings) == (1_000, 600)
+    for one in result.phases:
+        assert 0 < one.p50_ms <= one.p99_ms <= one.max_ms
+        assert one.sent_per_s > 0
+    assert result.backlog.usual > 0
+    assert 0 < result.backlog.most <= result.readings
+    assert 20 < result.memory_before_mib <= result.memory_peak_mib
+
+
+async def test_a_reading_s_cost_is_compared_over_series_partitions_and_workers(kafka: EmbeddedKafka) -> None:
+    runs = setups([1000], [3], [2])
+
+    result = await measure_scaling(readings=100, hz=10, runs=runs, bootstrap=kafka.bootstrap)
+
+    assert [one.setup for one in result.runs] == runs
+    assert [one.readings for one in result.runs] == [20_000, 20_000, 20_000]
+    assert [len(one.worker_peak_mib) for one in result.runs] == [1, 1, 2]
+    first = result.runs[0]
+    assert first.cost == 1
+    for one in result.runs:
+        assert one.readings_per_s > 0
+        assert one.cost == pytest.approx(one.worker_cpu_s_per_million / first.worker_cpu_s_per_million)
 
 
 def test_the_command_prints_json(kafka: EmbeddedKafka) -> None:

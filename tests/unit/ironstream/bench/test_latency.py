@@ -3,23 +3,34 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ironstream.bench.latency import _times, summarize
+from ironstream.bench.ages import Ages
+from ironstream.bench.deployment import BenchError
+from ironstream.bench.latency import summarize
 from ironstream.bench.pacer import Sent
 
 
+def _ages(device_us: list[int], age_us: list[int]) -> Ages:
+    device = np.array(device_us, np.int64)
+    sent = Sent(readings=len(device), late_s=0.25, began_us=0, ended_us=2_000_000)
+    return Ages(device, device + np.array(age_us, np.int64), 1, len(device), [sent])
+
+
 def test_percentiles_are_of_ages_in_milliseconds() -> None:
-    device = np.arange(101) * 1_000
-    received = device + np.arange(101) * 2_000
+    result = summarize(1000, _ages([n * 1_000 for n in range(101)], [n * 1_000 for n in range(101)]), 0)
 
-    result = summarize(1000, device, received, Sent(readings=101, late_s=0.25))
-
-    assert (result.p50_ms, result.p95_ms, result.p99_ms, result.max_ms) == (100, 190, 198, 200)
+    assert (result.p50_ms, result.p95_ms, result.p99_ms, result.max_ms) == (50, 95, 99, 100)
     assert result.readings == 101
     assert result.seconds == pytest.approx(0.1)
     assert result.sender_late_ms == 250
+    assert result.sent_per_s == pytest.approx(50.5)
 
 
-def test_times_of_whole_milliseconds_among_others_are_read() -> None:
-    texts = ["1970-01-01T00:00:00.000001Z", "1970-01-01T00:00:01.000Z"]
+def test_the_warm_up_does_not_count() -> None:
+    result = summarize(1, _ages([0, 1_000_000, 2_000_000], [900_000, 5_000, 7_000]), 1.0)
 
-    assert _times(texts).tolist() == [1, 1_000_000]
+    assert (result.readings, result.max_ms) == (2, 7)
+
+
+def test_a_measurement_no_longer_than_its_warm_up_is_an_error() -> None:
+    with pytest.raises(BenchError, match="after the warm-up"):
+        summarize(1, _ages([0, 1_000], [1, 1]), 5.0)
