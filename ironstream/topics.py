@@ -109,9 +109,11 @@ def changelog_config() -> dict[str, str]:
 
 def topic_specs(settings: Settings, window_sizes_s: Sequence[int]) -> list[TopicSpec]:
     """Every topic of the deployment, all with the same number of partitions, so that an asset has one place in each."""
+    # With three copies what is acknowledged is on two brokers: one may be lost with its disk.
+    copies = {"min.insync.replicas": "2" if settings.replication >= 3 else "1"}
 
     def spec(name: str, config: dict[str, str]) -> TopicSpec:
-        return TopicSpec(settings.topic(name), settings.partitions, config)
+        return TopicSpec(settings.topic(name), settings.partitions, config | copies)
 
     specs = []
     for name, retention_ms in _RETENTION_MS.items():
