@@ -59,7 +59,10 @@ class TopicSpec:
 
 @dataclass(frozen=True, slots=True)
 class TopicDifference:
-    """An existing topic that is not as its spec says; `setting` is "partitions" or one of Kafka's topic settings."""
+    """An existing topic that is not as its spec says.
+
+    `setting` is "partitions", "replication" or one of Kafka's topic settings.
+    """
 
     topic: str
     setting: str
@@ -151,7 +154,7 @@ async def ensure_topics(
     return [
         difference
         for name, spec in wanted.items()
-        for difference in ([] if name not in found else _differences(spec, found[name]))
+        for difference in ([] if name not in found else _differences(spec, found[name], replication))
     ]
 
 
@@ -161,10 +164,12 @@ async def describe(client_kwargs: str | dict[str, Any], names: Iterable[str]) ->
         return await _describe(admin, list(names))
 
 
-def _differences(spec: TopicSpec, state: TopicState) -> list[TopicDifference]:
+def _differences(spec: TopicSpec, state: TopicState, replication: int) -> list[TopicDifference]:
     differences = []
     if state.partitions != spec.partitions:
         differences.append(TopicDifference(spec.name, "partitions", str(spec.partitions), str(state.partitions)))
+    if state.replication != replication:
+        differences.append(TopicDifference(spec.name, "replication", str(replication), str(state.replication)))
     for setting, expected in spec.config.items():
         actual = state.config.get(setting, "")
         if actual != expected:
