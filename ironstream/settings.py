@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     session_timeout_s: float = Field(
         10.0, ge=1, le=300, description="Seconds after which the group gives a silent worker's partitions to others."
     )
+    store_cache_mb: int = Field(
+        64, ge=1, description="MiB of memory for blocks of the local state and for what is not yet written to it."
+    )
     compression: Compression = Field("none", description="Compression of what is produced.")
 
     java: Literal["bundled", "system"] = Field(

@@ -51,6 +51,7 @@ def build_app(settings: Settings) -> App:
             commit_interval_s=settings.commit_interval_s,
             session_timeout_s=settings.session_timeout_s,
             compression=None if settings.compression == "none" else settings.compression,
+            store_cache_mb=settings.store_cache_mb,
             topology_version=version,
             topology_text=text,
         )

@@ -100,21 +100,25 @@ class Deployment:
 
     # -- workers --------------------------------------------------------------------------------------------------
 
-    def start_worker(self, crash_at: str | None = None) -> Worker:
-        """Start one more worker."""
+    def environment(self) -> dict[str, str]:
+        """The deployment's settings, as a worker takes them."""
         s = self.settings
-        environment = {
+        return {
             "IRONSTREAM_BOOTSTRAP": s.bootstrap,
             "IRONSTREAM_TOPIC_PREFIX": s.topic_prefix,
             "IRONSTREAM_APPLICATION_ID": s.application_id,
             "IRONSTREAM_PARTITIONS": str(s.partitions),
             "IRONSTREAM_REPLICATION": str(s.replication),
             "IRONSTREAM_DATA_DIR": str(s.data_dir),
+            "IRONSTREAM_STORE_CACHE_MB": str(s.store_cache_mb),
             "IRONSTREAM_TOPOLOGY": str(s.topology),
             "IRONSTREAM_COMMIT_INTERVAL_S": str(s.commit_interval_s),
             "IRONSTREAM_SESSION_TIMEOUT_S": str(s.session_timeout_s),
-            "IRONSTREAM_CRASH_AT": crash_at or "",
         }
+
+    def start_worker(self, crash_at: str | None = None) -> Worker:
+        """Start one more worker."""
+        environment = self.environment() | {"IRONSTREAM_CRASH_AT": crash_at or ""}
         worker = Worker(environment, self._logs / f"worker-{len(self._workers)}.log")
         self._workers.append(worker)
         return worker
