@@ -39,12 +39,13 @@ async def test_of_three_brokers_the_leader_and_the_controller_may_be_killed(
     deployment: Settings, tmp_path: Path
 ) -> None:
     async with EmbeddedCluster(tmp_path / "cluster") as cluster:
-        settings = deployment.model_copy(update={"bootstrap": cluster.bootstrap, "replication": 3})
+        settings = deployment.model_copy(update={"bootstrap": cluster.bootstrap, "replication": 3, "partitions": 2})
         plant = Deployment(settings, assets=ASSETS, seed=3, logs=tmp_path)
         try:
             async with plant.load():
                 await clusters.kill_leader(plant, cluster)
                 await clusters.kill_controller(plant, cluster)
+            await cluster.whole()
             await heal(plant)
             names = [spec.name for spec in topic_specs(settings, [1, 10])]
             states = await describe(settings.kafka_client_kwargs(), names)

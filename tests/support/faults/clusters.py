@@ -10,7 +10,8 @@ from tests.support.faults.faults import somebody_works
 
 
 async def kill_leader(on: Deployment, cluster: EmbeddedCluster) -> None:
-    """kill -9 of the node that leads a partition of telemetry.raw; work goes on without it, then it comes back."""
+    """kill -9 of the node that leads a partition of telemetry.raw; work goes on without it, and while it comes back."""
+    await cluster.whole()
     on.only_worker()
     await on.processing()
     partition = on.random.randrange(on.settings.partitions)
@@ -20,7 +21,8 @@ async def kill_leader(on: Deployment, cluster: EmbeddedCluster) -> None:
 
 
 async def kill_controller(on: Deployment, cluster: EmbeddedCluster) -> None:
-    """kill -9 of the active controller (a broker too); work goes on without it, then it comes back."""
+    """kill -9 of the active controller (a broker too); work goes on without it, and while it comes back."""
+    await cluster.whole()
     on.only_worker()
     await on.processing()
     await _without(on, cluster, await cluster.controller())
@@ -32,5 +34,4 @@ async def _without(on: Deployment, cluster: EmbeddedCluster, node: int) -> None:
     cluster.kill_node(node)
     await somebody_works(on)
     cluster.start_node(node)
-    await cluster.whole()
     await somebody_works(on)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -155,6 +156,20 @@ def test_a_damaged_copy_is_removed_when_it_is_opened(
     assert after.committed() is None
     assert list(after.scan(b"")) == []
     assert "local copy removed" in capsys.readouterr().out
+    after.close()
+
+
+@pytest.mark.parametrize("left", [0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99])
+def test_a_cut_manifest_gives_an_earlier_commit_whole_or_nothing(path: Path, left: float) -> None:
+    filled(path)
+    (manifest,) = path.glob("MANIFEST-*")
+    os.truncate(manifest, int(manifest.stat().st_size * left))
+
+    after = PartitionStore(path, StoreOptions(1, 1))
+
+    commit = after.committed()
+    rows = Counter(int(key.split(b"/")[1]) for key, _ in after.scan(b"k/"))
+    assert rows == {number: 2_000 * number for number in range(1, (commit.number if commit else 0) + 1)}
     after.close()
 
 
