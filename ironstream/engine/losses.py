@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import structlog
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.types import TP
 
 from ironstream.errors import EngineError
@@ -24,19 +24,20 @@ async def refuse_lost_changelog(
     """
     if not without_marker:
         return
-    admin = AIOKafkaAdminClient(**client_settings)
-    await admin.start()
+    # A consumer that never joins the group: unlike the admin client it waits for a coordinator that moves.
+    consumer = AIOKafkaConsumer(**client_settings, group_id=group, enable_auto_commit=False)
+    await consumer.start()
     try:
-        offsets = await admin.list_consumer_group_offsets(group, partitions=list(without_marker))
+        for tp, changelog in without_marker.items():
+            offset = await consumer.committed(TopicPartition(tp.topic, tp.partition))
+            if offset is not None:
+                raise EngineError(
+                    f"{changelog}, partition {tp.partition}, has no commit, but group {group} stands at offset "
+                    f"{offset} of {tp.topic}: the state was there and is lost",
+                    hint,
+                )
     finally:
-        await admin.close()
-    for tp, offset in offsets.items():
-        if offset.offset >= 0:
-            raise EngineError(
-                f"{without_marker[tp]}, partition {tp.partition}, has no commit, but group {group} stands at offset "
-                f"{offset.offset} of {tp.topic}: the state was there and is lost",
-                hint,
-            )
+        await consumer.stop()
 
 
 def refuse_added_partitions(assignment: Iterable[TP], partitions: int) -> None:

@@ -32,7 +32,7 @@ from tests.support.faults.deployment import Deployment
 
 ROUND_S: Final = 150.0
 HAND_S: Final = 600.0
-ASSETS: Final = 60
+ASSETS: Final = 32
 PARTITIONS: Final = 4
 _KILLS: Final = 3
 _KILL_CARDS: Final = 7

@@ -125,7 +125,8 @@ async def fill_broker_disk(on: Deployment, kafka: EmbeddedKafka) -> None:
     on.only_worker()
     await on.processing()
     assert kafka.pid is not None
-    largest = max(path.stat().st_size for path in kafka.log_file.parent.glob("log/*/*.log"))
+    written = kafka.log_file.parent.glob(f"log/{on.settings.topic('telemetry.raw')}-*/*.log")
+    largest = max(path.stat().st_size for path in written)
     resource.prlimit(kafka.pid, resource.RLIMIT_FSIZE, (largest + _BROKER_ROOM, resource.RLIM_INFINITY))
     deadline = time.monotonic() + _FULL_S
     while kafka.running:
