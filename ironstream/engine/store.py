@@ -183,10 +183,10 @@ class PartitionStore:
 
         What cannot be written out is logged, not raised: the changelog has all of it.
         """
-        try:
-            self._db.flush()
-        except Exception as err:  # rocksdict raises Exception itself
-            found = store_error(self._path, err)
-            log.error("local copy not written out, the changelog has it", error=found.message, hint=found.hint)
-        finally:
-            self._db.close()
+        # rocksdict's close writes out, too, and raises when it cannot
+        for step in (self._db.flush, self._db.close):
+            try:
+                step()
+            except Exception as err:  # rocksdict raises Exception itself
+                found = store_error(self._path, err)
+                log.error("local copy not written out, the changelog has it", error=found.message, hint=found.hint)

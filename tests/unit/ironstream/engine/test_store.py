@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -196,6 +197,36 @@ def test_garbage_in_a_table_is_no_missing_row(path: Path) -> None:
     with pytest.raises(StoreError, match="is damaged"):
         assert None not in [store.get(b"k/3/%06d" % at) for at in range(6_000)]
     store.close()
+
+
+def test_without_room_a_write_says_so_and_what_was_written_is_an_earlier_commit(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = PartitionStore(path, StoreOptions(2, 1))
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, unlimited[1]))
+    written = 0
+
+    def write_for_ever() -> None:
+        nonlocal written
+        for number in range(1, 2_000):
+            rows = [(b"k/%d/%d" % (number, at), os.urandom(100)) for at in range(100)]
+            store.write(rows, LocalCommit(b"claim-aa", number, number, number, 0))
+            written = number
+
+    try:
+        with pytest.raises(StoreError, match="There is no room for the local copy"):
+            write_for_ever()
+        store.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    assert "local copy not written out" in capsys.readouterr().out
+
+    after = PartitionStore(path, StoreOptions(2, 1))
+    commit = after.committed()
+    assert len(list(after.scan(b"k/"))) == 100 * (commit.number if commit else 0)
+    assert (commit.number if commit else 0) <= written
+    after.close()
 
 
 def test_rows_without_a_commit_are_removed(path: Path) -> None:
