@@ -50,7 +50,7 @@ test: $(STAMP) ## every test; PYTEST_ARGS="-k name -x" narrows it
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 .PHONY: faults
-faults: $(STAMP) ## kill workers and broker at random for DURATION seconds (600), SEED=… repeats the same faults
+faults: $(STAMP) ## every fault that can be survived, for DURATION seconds (600); SEED=… repeats the same schedule
 	$(BIN)/python -m tests.support.faults.campaign $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION))
 
 .PHONY: check

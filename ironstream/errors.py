@@ -42,6 +42,14 @@ class FencedError(EngineError):
     """Another worker has taken over the partition; nothing more may be written for it here."""
 
 
+class StoreError(EngineError):
+    """The local copy of a partition's state cannot be read or written. `damaged`: it can be rebuilt."""
+
+    def __init__(self, message: str, hint: str = "", *, damaged: bool = False) -> None:
+        super().__init__(message, hint)
+        self.damaged = damaged
+
+
 class DecodeError(IronstreamError):
     """A record that is not what the contract says. `field` names the part, `detail` what is wrong with it."""
 

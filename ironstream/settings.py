@@ -61,6 +61,9 @@ class Settings(BaseSettings):
     schemas: Path | None = Field(
         None, description="Folder of Avro schemas, each in a file named after its id (7.avsc); unset: no Avro is read."
     )
+    store_cache_mb: int = Field(
+        64, ge=1, description="MiB of memory for blocks of the local state and for what is not yet written to it."
+    )
     compression: Compression = Field("none", description="Compression of what is produced.")
 
     java: Literal["bundled", "system"] = Field(

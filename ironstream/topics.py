@@ -59,7 +59,10 @@ class TopicSpec:
 
 @dataclass(frozen=True, slots=True)
 class TopicDifference:
-    """An existing topic that is not as its spec says; `setting` is "partitions" or one of Kafka's topic settings."""
+    """An existing topic that is not as its spec says.
+
+    `setting` is "partitions", "replication" or one of Kafka's topic settings.
+    """
 
     topic: str
     setting: str
@@ -109,9 +112,11 @@ def changelog_config() -> dict[str, str]:
 
 def topic_specs(settings: Settings, window_sizes_s: Sequence[int]) -> list[TopicSpec]:
     """Every topic of the deployment, all with the same number of partitions, so that an asset has one place in each."""
+    # With three copies what is acknowledged is on two brokers: one may be lost with its disk.
+    copies = {"min.insync.replicas": "2" if settings.replication >= 3 else "1"}
 
     def spec(name: str, config: dict[str, str]) -> TopicSpec:
-        return TopicSpec(settings.topic(name), settings.partitions, config)
+        return TopicSpec(settings.topic(name), settings.partitions, config | copies)
 
     specs = []
     for name, retention_ms in _RETENTION_MS.items():
@@ -149,7 +154,7 @@ async def ensure_topics(
     return [
         difference
         for name, spec in wanted.items()
-        for difference in ([] if name not in found else _differences(spec, found[name]))
+        for difference in ([] if name not in found else _differences(spec, found[name], replication))
     ]
 
 
@@ -159,10 +164,12 @@ async def describe(client_kwargs: str | dict[str, Any], names: Iterable[str]) ->
         return await _describe(admin, list(names))
 
 
-def _differences(spec: TopicSpec, state: TopicState) -> list[TopicDifference]:
+def _differences(spec: TopicSpec, state: TopicState, replication: int) -> list[TopicDifference]:
     differences = []
     if state.partitions != spec.partitions:
         differences.append(TopicDifference(spec.name, "partitions", str(spec.partitions), str(state.partitions)))
+    if state.replication != replication:
+        differences.append(TopicDifference(spec.name, "replication", str(replication), str(state.replication)))
     for setting, expected in spec.config.items():
         actual = state.config.get(setting, "")
         if actual != expected:

@@ -48,9 +48,11 @@ def build_app(settings: Settings) -> App:
             client_settings=settings.kafka_client_kwargs(),
             state_dir=state_dir(settings),
             topic_prefix=settings.topic_prefix,
+            partitions=settings.partitions,
             commit_interval_s=settings.commit_interval_s,
             session_timeout_s=settings.session_timeout_s,
             compression=None if settings.compression == "none" else settings.compression,
+            store_cache_mb=settings.store_cache_mb,
             topology_version=version,
             topology_text=text,
         )
@@ -95,6 +97,11 @@ async def _prepare(settings: Settings, sizes_s: list[int], text: bytes) -> int:
             raise BrokerError(
                 f"Topic {difference}",
                 "Set IRONSTREAM_PARTITIONS to the number the topics have, or use a new topic prefix.",
+            )
+        if difference.setting == "cleanup.policy" and difference.expected == "compact":
+            raise BrokerError(
+                f"Topic {difference}: it would lose what workers need after a restart",
+                f"Set it: kafka-configs --alter --topic {difference.topic} --add-config cleanup.policy=compact",
             )
         log.warning("topic has another setting", difference=str(difference))
     return await number_of(text, settings, time.time_ns() // 1000)

@@ -51,6 +51,8 @@ class Chunks:
             if partition is not None:
                 async with partition.take(chunk) as fresh:
                     if fresh is not None:
+                        if fresh.records[0].offset > partition.position:
+                            await app.ownership.look_for_loss(event.message.tp, fresh.records[0].offset, app.consumer)
                         yield fresh, partition
             app.under_way.taken(len(chunk.records))
             event.ack()

@@ -50,6 +50,11 @@ def marker_record(claim: bytes, marker: Marker) -> tuple[bytes, bytes]:
     return _MARKER + claim, msgspec.json.encode(marker)
 
 
+def is_marker_of(claim: bytes, key: bytes | None) -> bool:
+    """Whether a record with this key is a marker of `claim`."""
+    return key == _MARKER + claim
+
+
 def row_record(claim: bytes, key: bytes, value: bytes | None) -> tuple[bytes, bytes | None, Headers]:
     """Key, value and headers of a row. A deletion has no value, so compaction can remove it; its claim is a header."""
     if value is None:

@@ -18,22 +18,27 @@ from ironstream.engine.api import LogicFactory
 from ironstream.engine.assignor import Holdings
 from ironstream.engine.control import TopologyChange, encode_control
 from ironstream.engine.crashpoints import crash_point
+from ironstream.engine.database import StoreOptions
+from ironstream.engine.losses import first_position, refuse_added_partitions, refuse_lost_changelog, report_expired
 from ironstream.engine.outbox import Outbox
 from ironstream.engine.partition import Partition, PartitionOutputs
-from ironstream.engine.restore import Restored, restore_partitions
-from ironstream.engine.store import StoreOptions
+from ironstream.engine.restore import Restored, restore_partitions, start_anew
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
-    """What the engine needs to know; `client_settings` go to every Kafka client as they are."""
+    """What the engine needs to know; `client_settings` go to every Kafka client as they are.
+
+    `partitions` is how many every topic of the deployment has; 0 where that is not known.
+    """
 
     application_id: str
     client_settings: Mapping[str, Any]
     state_dir: Path
     topic_prefix: str = ""
+    partitions: int = 0
     commit_interval_s: float = 2.0
     session_timeout_s: float = 10.0
     compression: str | None = None
@@ -94,8 +99,10 @@ class Ownership:
     async def take_over(self, assignment: set[TP], consumer: Any, producer: Any) -> None:
         """Restore all partitions of `assignment` that are not at hand, and say which topology holds.
 
-        `consumer` is Faust's, `producer` aiokafka's. A rebalance meanwhile leaves nothing behind.
+        `consumer` is Faust's, `producer` aiokafka's. A rebalance meanwhile leaves nothing behind. Raises EngineError
+        for state that is lost and for partitions that were added.
         """
+        refuse_added_partitions(assignment, self._config.partitions)
         async with self._taking_over:
             epoch = self._epoch
             self._last_numbers = {tp.partition for tp in assignment}
@@ -114,6 +121,12 @@ class Ownership:
                 client_settings=self._config.client_settings,
                 options=self._store_options,
             )
+            try:
+                await self._refuse_lost(missing, restored)
+            except BaseException:
+                for one in restored.values():
+                    one.store.close()
+                raise
             oldest = await consumer.earliest_offsets(*missing)
             if epoch != self._epoch:
                 for one in restored.values():
@@ -130,6 +143,22 @@ class Ownership:
                 seconds=round(self.restore_seconds, 2),
             )
             await self._announce_topology(list(missing), producer)
+
+    async def _refuse_lost(self, missing: Mapping[TP, AgentSpec], restored: Mapping[TopicPartition, Restored]) -> None:
+        without_marker = {
+            tp: agent.changelog
+            for tp, agent in missing.items()
+            if restored[_changelog(tp, agent)].source_offset is None
+        }
+        for_all = start_anew(", ".join(sorted(set(without_marker.values()))))
+        await refuse_lost_changelog(without_marker, self._config.application_id, self._config.client_settings, for_all)
+
+    async def look_for_loss(self, tp: TP, first: int, consumer: Any) -> None:
+        """Say which records expired if `first` is not the offset that `tp` waits for: the log overtook this worker."""
+        partition = self.partitions.get(tp)
+        if partition is not None and first > partition.position:
+            oldest = (await consumer.earliest_offsets(tp))[tp]
+            report_expired(tp, partition.position, min(first, oldest))
 
     async def release(self, revoked: set[TP]) -> None:
         """Let go of partitions; they have been committed."""
@@ -153,7 +182,7 @@ class Ownership:
             outbox=self._outbox,
             claim=restored.claim,
             changelog_offset=restored.changelog_offset,
-            position=_start(tp, restored.source_offset, oldest),
+            position=first_position(tp, restored.source_offset, oldest),
             commit_number=restored.commit_number,
             topology_version=self._config.topology_version,
         )
@@ -169,20 +198,3 @@ class Ownership:
 
 def _changelog(tp: TP, agent: AgentSpec) -> TopicPartition:
     return TopicPartition(agent.changelog, tp.partition)
-
-
-def _start(tp: TP, committed: int | None, oldest: int) -> int:
-    if committed is None:
-        return oldest
-    if committed < oldest:
-        # Nothing can bring these back; whoever operates this must hear of it.
-        log.error(
-            "records expired before they were processed",
-            topic=tp.topic,
-            partition=tp.partition,
-            first_lost=committed,
-            last_lost=oldest - 1,
-            hint="raise retention.ms of the topic or add workers",
-        )
-        return oldest
-    return committed

@@ -134,8 +134,9 @@ class Partition:
                 outputs = self._outbox.unsent(self.partition)
             if outputs:
                 await asyncio.gather(*outputs)
-            if not changes and position - self._marked_position < _UNMARKED_RECORDS:
-                # Nothing changed but the position (ticks, say): repeating those records has no effect.
+            if not changes and self._commit_number and position - self._marked_position < _UNMARKED_RECORDS:
+                # Nothing changed but the position (ticks, say): repeating those records has no effect. The first
+                # commit has its marker all the same: a group's offset without one tells of a lost changelog.
                 self.committed_position = position
                 return position
             crash_point("after_outputs")

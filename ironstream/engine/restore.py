@@ -17,9 +17,11 @@ from typing import Any, Final
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from ironstream.engine.changelog import CLAIM_ID_LENGTH, Replay, claim_key
+from ironstream.engine.changelog import CLAIM_ID_LENGTH, Replay, claim_key, is_marker_of
 from ironstream.engine.crashpoints import crash_point
-from ironstream.engine.store import LocalCommit, PartitionStore, StoreOptions
+from ironstream.engine.database import StoreOptions, discard
+from ironstream.engine.store import LocalCommit, PartitionStore
+from ironstream.errors import EngineError
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +66,8 @@ async def restore_partitions(
 ) -> dict[TopicPartition, Restored]:
     """Claim and restore changelog partitions (keys of `paths`; values: folders of their local copies).
 
-    Returns each partition ready to go on. On cancellation everything that was opened is closed again.
+    Returns each partition ready to go on. On cancellation everything that was opened is closed again. Raises
+    EngineError for a changelog that lacks what the state needs: going on without it would count readings anew.
     """
     opened: dict[TopicPartition, _Progress] = {}
     try:
@@ -99,7 +102,7 @@ async def _claim(opened: Mapping[TopicPartition, _Progress], producer: AIOKafkaP
 async def _check_local_copies(
     opened: Mapping[TopicPartition, _Progress], client_settings: Mapping[str, Any], options: StoreOptions
 ) -> None:
-    """Throw away local copies that the changelog cannot bring up to date."""
+    """Throw away local copies that are too old; refuse changelogs that cannot give the state that was committed."""
     consumer = AIOKafkaConsumer(**client_settings)
     await consumer.start()
     try:
@@ -107,24 +110,60 @@ async def _check_local_copies(
     finally:
         await consumer.stop()
     for tp, progress in opened.items():
-        local = progress.local
-        if local is None:
-            continue
-        too_old = time.time() * 1000 - local.time_ms > LOCAL_COPY_MAX_AGE_MS
-        elsewhere = not first_offsets[tp] <= local.changelog_offset <= progress.claim_offset
-        if too_old or elsewhere:
-            log.warning("local copy discarded", partition=str(tp), too_old=too_old, path=str(progress.path))
+        local, first = progress.local, first_offsets[tp]
+        if local is not None and local.changelog_offset > progress.claim_offset:
+            raise _foreign(tp, progress.path, f"the copy is at offset {local.changelog_offset}, the log ends before it")
+        too_old = local is not None and time.time() * 1000 - local.time_ms > LOCAL_COPY_MAX_AGE_MS
+        usable = local is not None and not too_old and first <= local.changelog_offset
+        # Compaction never moves the beginning of a log: what is missing there was deleted.
+        if first > 0 and not usable:
+            raise _incomplete(tp, first)
+        if first > 0:
+            log.error(
+                "changelog lacks its beginning, this local copy is the only one of its state",
+                partition=str(tp),
+                first_offset=first,
+                path=str(progress.path),
+                hint="set cleanup.policy=compact on the topic, keep a copy of the folder",
+            )
+        if local is not None and not usable:
             progress.store.close()
-            PartitionStore.destroy(progress.path)
+            discard(progress.path, f"it is older than {LOCAL_COPY_MAX_AGE_MS // 3_600_000} h")
             progress.store = PartitionStore(progress.path, options)
             progress.local = None
+
+
+def start_anew(changelog: str) -> str:
+    """What to do when a changelog is lost for good."""
+    return (
+        f"Bring the topic {changelog} back from a copy. If it is lost: stop all workers, delete the topic, the "
+        "consumer group and the folder of the local state; the agent then starts with empty state at the oldest record "
+        "of its source."
+    )
+
+
+def _incomplete(tp: TopicPartition, first: int) -> EngineError:
+    return EngineError(
+        f"{tp.topic}, partition {tp.partition}: its records before offset {first} were deleted, and with them state "
+        "that no local copy here has",
+        start_anew(tp.topic),
+    )
+
+
+def _foreign(tp: TopicPartition, path: Path, why: str) -> EngineError:
+    return EngineError(
+        f"{tp.topic}, partition {tp.partition}, is not the changelog of the local copy {path}: {why}. "
+        "Was the topic deleted, or the Kafka another one?",
+        f"On a new Kafka remove that folder. {start_anew(tp.topic)}",
+    )
 
 
 async def _read_changelogs(opened: Mapping[TopicPartition, _Progress], client_settings: Mapping[str, Any]) -> None:
     for progress in opened.values():
         if progress.local is not None:
             progress.replay = Replay(progress.local.claim)
-            progress.position = progress.local.changelog_offset
+            # The marker of the copy is read once more: it shows that this is still the log that the copy came from.
+            progress.position = progress.local.changelog_offset - 1
     waiting = set(opened)
     consumer = AIOKafkaConsumer(
         **client_settings,
@@ -141,6 +180,7 @@ async def _read_changelogs(opened: Mapping[TopicPartition, _Progress], client_se
         while waiting:
             fetched = await consumer.getmany(timeout_ms=100)
             for tp, records in fetched.items():
+                _check_marker(tp, opened[tp], records)
                 _feed(opened[tp], records)
                 crash_point("in_restore")
             for tp in [tp for tp in waiting if opened[tp].position > opened[tp].claim_offset]:
@@ -149,6 +189,15 @@ async def _read_changelogs(opened: Mapping[TopicPartition, _Progress], client_se
             await asyncio.sleep(0)
     finally:
         await consumer.stop()
+
+
+def _check_marker(tp: TopicPartition, progress: _Progress, records: Sequence[Any]) -> None:
+    """Refuse a log that holds something else where the marker of the local copy should be (or was compacted)."""
+    local = progress.local
+    if local is None or not records or records[0].offset != local.changelog_offset - 1:
+        return
+    if not is_marker_of(local.claim, records[0].key):
+        raise _foreign(tp, progress.path, f"the marker of the copy is not at offset {records[0].offset}")
 
 
 def _feed(progress: _Progress, records: Sequence[Any]) -> None:

@@ -6,24 +6,19 @@ local copy is never ahead of the truth.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, cast
 
 import msgspec
-from rocksdict import (
-    BlockBasedOptions,
-    Cache,
-    DBCompressionType,
-    Options,
-    Rdict,
-    WriteBatch,
-    WriteBufferManager,
-    WriteOptions,
-)
+import structlog
+from rocksdict import WriteBatch, WriteOptions
 
 from ironstream.engine.changelog import Row
+from ironstream.engine.database import StoreOptions, check_end, discard, open_database, remove, speaking, store_error
+from ironstream.errors import StoreError
+
+log = structlog.get_logger(__name__)
 
 _COMMIT_KEY: Final = b"\x00commit"
 _FORMAT: Final = 1
@@ -43,59 +38,76 @@ class LocalCommit(msgspec.Struct, frozen=True):
     format: int = _FORMAT
 
 
-class StoreOptions:
-    """RocksDB options of a worker; one cache, for blocks and memtables together, is shared by all its partitions."""
+class _Format(msgspec.Struct):
+    """The part of a commit that every format has."""
 
-    def __init__(self, cache_mb: int = 64, write_buffer_mb: int = 4) -> None:
-        self._cache = Cache(cache_mb * 1024 * 1024)
-        self._buffers = WriteBufferManager.new_write_buffer_manager_with_cache(
-            cache_mb * 512 * 1024, allow_stall=False, cache=self._cache
-        )
-        self._write_buffer_mb = write_buffer_mb
-
-    def make(self) -> Options:
-        """Fresh options for one partition's database."""
-        table = BlockBasedOptions()
-        table.set_block_cache(self._cache)
-        table.set_bloom_filter(10, block_based=False)
-        table.set_cache_index_and_filter_blocks(True)
-        options = Options(raw_mode=True)
-        options.create_if_missing(True)
-        options.set_block_based_table_factory(table)
-        options.set_compression_type(DBCompressionType.lz4())
-        options.set_write_buffer_manager(self._buffers)
-        options.set_write_buffer_size(self._write_buffer_mb * 1024 * 1024)
-        options.set_max_write_buffer_number(2)
-        options.set_max_background_jobs(2)
-        options.set_keep_log_file_num(2)
-        options.set_max_open_files(128)
-        return options
+    format: int = 0
 
 
 class PartitionStore:
     """The rows of one partition of one agent. Implements `engine.api.Store`.
 
-    Reads see uncommitted changes. `take_changes` hands the changes to a commit, which ends with `write`.
+    Reads see uncommitted changes. `take_changes` hands the changes to a commit, which ends with `write`. Every method
+    raises StoreError when RocksDB cannot read or write; a copy found to be damaged is rebuilt at the next start.
     """
 
     def __init__(self, path: Path, options: StoreOptions) -> None:
-        path.mkdir(parents=True, exist_ok=True)
+        """Open the copy in `path`; one that is damaged or of an older format is removed first, with an error logged.
+
+        Raises StoreError for one of a newer format, and when there is no room or no right to open it.
+        """
         self._path = path
-        self._db = Rdict(str(path), options.make())
+        self._db = open_database(path, options)
+        try:
+            self._commit, unusable = self._look()
+        except StoreError as err:
+            if not err.damaged:
+                raise
+            self._commit, unusable = None, err.message
+        if unusable:
+            self._db.close()
+            discard(path, unusable)
+            self._db = open_database(path, options)
         self._changes: dict[bytes, bytes | None] = {}
         self._in_commit: dict[bytes, bytes | None] = {}
 
+    def _look(self) -> tuple[LocalCommit | None, str]:
+        """The commit found, and why the copy cannot be used (empty: it can)."""
+        with speaking(self._path):
+            raw = self._db.get(_COMMIT_KEY)
+        if raw is None:
+            return None, "it has rows but no commit" if next(self._stored(b""), None) is not None else ""
+        try:
+            found = msgspec.msgpack.decode(raw, type=_Format).format
+        except msgspec.DecodeError:
+            return None, "its commit cannot be read"
+        if found > _FORMAT:
+            self._db.close()
+            raise StoreError(
+                f"The local copy {self._path} has format {found}, this release reads up to {_FORMAT}.",
+                "Run the newer release that wrote it; or remove the folder, and the changelog rebuilds the copy.",
+            )
+        if found < _FORMAT:
+            return None, f"it has format {found}, this release reads {_FORMAT}"
+        try:
+            return msgspec.msgpack.decode(raw, type=LocalCommit), ""
+        except msgspec.DecodeError:
+            return None, "its commit cannot be read"
+
     @staticmethod
     def destroy(path: Path) -> None:
-        """Remove the local copy; the changelog can always rebuild it."""
-        shutil.rmtree(path, ignore_errors=True)
+        """Remove the local copy; the changelog can always rebuild it. Raises StoreError when it cannot be removed."""
+        remove(path)
 
     def get(self, key: bytes) -> bytes | None:
         """The row of `key`, or None."""
         for overlay in (self._changes, self._in_commit):
             if key in overlay:
                 return overlay[key]
-        value: bytes | None = self._db.get(key)
+        try:
+            value: bytes | None = self._db.get(key)
+        except Exception as err:  # rocksdict raises Exception itself
+            raise store_error(self._path, err) from err
         return value
 
     def put(self, key: bytes, value: bytes) -> None:
@@ -111,10 +123,7 @@ class PartitionStore:
         overlay = {k: v for k, v in (self._in_commit | self._changes).items() if k.startswith(prefix)}
         pending = iter(sorted(overlay))
         ahead = next(pending, None)
-        stored = cast("Iterable[tuple[bytes, bytes]]", self._db.items(from_key=prefix))
-        for key, value in stored:
-            if not key.startswith(prefix):
-                break
+        for key, value in self._stored(prefix):
             while ahead is not None and ahead < key:
                 if (changed := overlay[ahead]) is not None:
                     yield ahead, changed
@@ -125,6 +134,16 @@ class PartitionStore:
             if (changed := overlay[ahead]) is not None:
                 yield ahead, changed
             ahead = next(pending, None)
+
+    def _stored(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Rows of the database whose key starts with `prefix`."""
+        last = prefix
+        for key, value in cast("Iterable[tuple[bytes, bytes]]", self._db.items(from_key=prefix)):
+            if not key.startswith(prefix):
+                return
+            last = key
+            yield key, value
+        check_end(self._db, last, self._path)
 
     def take_changes(self) -> dict[bytes, bytes | None]:
         """The changes since the last call; they stay readable until `write` has stored them."""
@@ -150,21 +169,24 @@ class PartitionStore:
             else:
                 batch.put(key, value)
         batch.put(_COMMIT_KEY, msgspec.msgpack.encode(commit))
-        self._db.write(batch, _NO_LOG)
+        with speaking(self._path):
+            self._db.write(batch, _NO_LOG)
+        self._commit = commit
         self._in_commit = {}
 
     def committed(self) -> LocalCommit | None:
-        """The last commit in the local copy; None for a new one or one in another format."""
-        raw = self._db.get(_COMMIT_KEY)
-        if raw is None:
-            return None
-        try:
-            commit = msgspec.msgpack.decode(raw, type=LocalCommit)
-        except msgspec.DecodeError:
-            return None
-        return commit if commit.format == _FORMAT else None
+        """The last commit in the local copy; None for a new one."""
+        return self._commit
 
     def close(self) -> None:
-        """Write out what is in memory and close the database; nothing may be called afterwards."""
-        self._db.flush()
-        self._db.close()
+        """Write out what is in memory and close the database; nothing may be called afterwards.
+
+        What cannot be written out is logged, not raised: the changelog has all of it.
+        """
+        # rocksdict's close writes out, too, and raises when it cannot
+        for step in (self._db.flush, self._db.close):
+            try:
+                step()
+            except Exception as err:  # rocksdict raises Exception itself
+                found = store_error(self._path, err)
+                log.error("local copy not written out, the changelog has it", error=found.message, hint=found.hint)

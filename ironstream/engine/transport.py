@@ -91,6 +91,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             partition_assignment_strategy=[self._assignor],
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            # partitions that somebody adds are noticed within this time (aiokafka: five minutes)
+            metadata_max_age_ms=int(conf.broker_session_timeout * 2000),
             max_poll_interval_ms=int((conf.broker_max_poll_interval or 1000) * 1000),
             max_partition_fetch_bytes=conf.consumer_max_fetch_size,
             fetch_max_wait_ms=200,

@@ -2,31 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 
-from ironstream.embedded import EmbeddedKafka
-from ironstream.settings import Settings
 from tests.support.faults import faults
-from tests.support.faults.deployment import Deployment
-
-ASSETS = 40
-
-
-@pytest.fixture
-async def plant(deployment: Settings, tmp_path: Path) -> AsyncIterator[Deployment]:
-    deployed = Deployment(deployment, assets=ASSETS, seed=1, logs=tmp_path)
-    yield deployed
-    deployed.close()
-
-
-async def heal(plant: Deployment) -> None:
-    """Everything under way comes to its end, and the oracle judges."""
-    await plant.drain()
-    await plant.stop_workers()
-    print(await plant.verdict())
+from tests.support.faults.deployment import Deployment, heal
 
 
 async def test_an_undisturbed_worker_agrees_with_the_oracle(plant: Deployment) -> None:
@@ -55,16 +34,10 @@ async def test_a_worker_that_slept_past_its_session_writes_nothing_more(plant: D
     await heal(plant)
 
 
-async def test_a_broker_killed_at_random_loses_nothing(tmp_path: Path, deployment: Settings) -> None:
-    async with EmbeddedKafka(tmp_path / "kafka") as kafka:
-        settings = deployment.model_copy(update={"bootstrap": kafka.bootstrap})
-        plant = Deployment(settings, assets=ASSETS, seed=2, logs=tmp_path)
-        try:
-            async with plant.load():
-                await faults.kill_broker(plant, kafka, 1)
-            await heal(plant)
-        finally:
-            plant.close()
+async def test_rebalances_that_meet_one_another_leave_no_trace(plant: Deployment) -> None:
+    async with plant.load():
+        await faults.rebalance_storm(plant, 15.0)
+    await heal(plant)
 
 
 @pytest.mark.parametrize(

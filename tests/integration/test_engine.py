@@ -3,142 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
-import subprocess
-import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.structs import OffsetAndMetadata
+from aiokafka import AIOKafkaProducer
 
-from ironstream.engine.api import Chunk, Outputs
 from ironstream.engine.changelog import Marker, marker_record, row_record
-from ironstream.engine.outbox import Outbox
-from ironstream.engine.partition import Partition, PartitionOutputs
-from ironstream.engine.restore import Restored, restore_partitions
-from ironstream.engine.store import StoreOptions
-from ironstream.errors import FencedError
+from ironstream.errors import EngineError, FencedError
 from ironstream.settings import Settings
-from ironstream.topics import TopicSpec, changelog_config, changelog_topic, ensure_topics
 from tests.support.faults import counting
-from tests.support.faults.oracle import Logged
-
-ROOT = Path(__file__).parents[2]
-Word = tuple[bytes, bytes]
-
-
-class Rig:
-    """Topics of a counting worker, its processes, and what it leaves behind."""
-
-    def __init__(self, settings: Settings, folder: Path) -> None:
-        self.settings = settings
-        self.folder = folder
-        self.source = settings.topic(counting.SOURCE)
-        self.changelog = settings.topic(changelog_topic(counting.NAME))
-        self.tp = TopicPartition(self.changelog, 0)
-
-    async def create(self) -> None:
-        specs = [
-            TopicSpec(self.source, 1, {"message.timestamp.type": "LogAppendTime"}),
-            TopicSpec(self.settings.topic(counting.COUNTS), 1),
-            TopicSpec(self.changelog, 1, changelog_config()),
-        ]
-        await ensure_topics(self.settings.kafka_client_kwargs(), specs)
-
-    def producer(self) -> AIOKafkaProducer:
-        return AIOKafkaProducer(**self.settings.kafka_client_kwargs(), acks="all", enable_idempotence=True)
-
-    async def say(self, *words: Word) -> None:
-        async with self.producer() as producer:
-            for key, value in words:
-                await producer.send(self.source, key=key, value=value, partition=0)
-
-    @contextmanager
-    def worker(self) -> Iterator[subprocess.Popen[bytes]]:
-        given = {
-            "bootstrap": self.settings.bootstrap,
-            "group": self.settings.application_id,
-            "prefix": self.settings.topic_prefix,
-            "folder": str(self.folder),
-        }
-        with (self.folder.parent / "worker.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.faults.counting", json.dumps(given)],
-                cwd=ROOT,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
-
-    async def stopped(self, process: subprocess.Popen[bytes]) -> int:
-        process.terminate()
-        return await asyncio.to_thread(process.wait, 40)
-
-    def log(self) -> str:
-        return (self.folder.parent / "worker.log").read_text(errors="replace")
-
-    async def read(self, topic: str) -> list[Logged]:
-        tp = TopicPartition(topic, 0)
-        async with AIOKafkaConsumer(**self.settings.kafka_client_kwargs(), enable_auto_commit=False) as consumer:
-            consumer.assign([tp])
-            await consumer.seek_to_beginning(tp)
-            end = (await consumer.end_offsets([tp]))[tp]
-            found: list[Logged] = []
-            while await consumer.position(tp) < end:
-                for records in (await consumer.getmany(timeout_ms=200)).values():
-                    found += [Logged(0, r.offset, r.timestamp, r.key, r.value, dict(r.headers)) for r in records]
-            return found
-
-    async def counts(self) -> dict[bytes, int]:
-        return {r.key or b"": int(r.value or b"0") for r in await self.read(self.settings.topic(counting.COUNTS))}
-
-    async def counted(self, expected: dict[bytes, int], within_s: float = 60) -> None:
-        """Wait until the last count of each key is the expected one."""
-        deadline = time.monotonic() + within_s
-        while (found := await self.counts()) != expected:
-            assert time.monotonic() < deadline, f"expected {expected}, found {found}\n{self.log()[-3000:]}"
-            await asyncio.sleep(0.3)
-
-    async def marker(self) -> Marker:
-        """The last marker of the changelog."""
-        values = [r.value for r in await self.read(self.changelog) if (r.key or b"").startswith(b"\x00marker/")]
-        return Marker(**json.loads(values[-1] or b"{}"))
-
-    async def group_offset(self) -> int | None:
-        kwargs = self.settings.kafka_client_kwargs()
-        async with AIOKafkaConsumer(
-            **kwargs, group_id=self.settings.application_id, enable_auto_commit=False
-        ) as consumer:
-            offset: int | None = await consumer.committed(TopicPartition(self.source, 0))
-            return offset
-
-    async def rewind_group(self) -> None:
-        """Set the group's offset to the beginning, as an operator's mistake would."""
-        tp = TopicPartition(self.source, 0)
-        async with AIOKafkaConsumer(
-            **self.settings.kafka_client_kwargs(), group_id=self.settings.application_id, enable_auto_commit=False
-        ) as consumer:
-            consumer.assign([tp])
-            await consumer.commit({tp: OffsetAndMetadata(0, "")})
-
-    async def restore(self, folder: Path, producer: AIOKafkaProducer) -> Restored:
-        restored = await restore_partitions(
-            {self.tp: folder},
-            producer=producer,
-            client_settings=self.settings.kafka_client_kwargs(),
-            options=StoreOptions(1, 1),
-        )
-        return restored[self.tp]
+from tests.support.faults.rig import Rig, owner
 
 
 @pytest.fixture
@@ -152,35 +30,6 @@ async def rig(deployment: Settings, tmp_path: Path) -> Rig:
 async def producer(rig: Rig) -> AsyncIterator[AIOKafkaProducer]:
     async with rig.producer() as started:
         yield started
-
-
-class _Still:
-    """An agent that only has rows."""
-
-    topology_version = 1
-
-    def apply(self, chunk: Chunk, out: Outputs) -> None: ...
-
-    def flush(self) -> None: ...
-
-
-def owner(rig: Rig, restored: Restored, producer: AIOKafkaProducer, position: int = 0) -> Partition:
-    """A partition at work on what was restored."""
-    outbox = Outbox(lambda err: None)
-    outbox.start(producer)
-    return Partition(
-        changelog_topic=rig.changelog,
-        partition=0,
-        logic=_Still(),
-        store=restored.store,
-        outputs=PartitionOutputs(outbox, "", 0),
-        outbox=outbox,
-        claim=restored.claim,
-        changelog_offset=restored.changelog_offset,
-        position=position,
-        commit_number=restored.commit_number,
-        topology_version=1,
-    )
 
 
 async def test_a_restart_goes_on_at_the_marker_and_repeats_nothing(rig: Rig) -> None:
@@ -324,7 +173,7 @@ async def test_rows_without_a_marker_are_dropped_and_healed(
     after.store.close()
 
 
-async def test_a_local_copy_from_another_changelog_is_thrown_away(
+async def test_a_local_copy_from_another_changelog_is_refused(
     rig: Rig, producer: AIOKafkaProducer, tmp_path: Path
 ) -> None:
     stranger = await rig.restore(tmp_path / "one", producer)
@@ -337,11 +186,13 @@ async def test_a_local_copy_from_another_changelog_is_thrown_away(
     again = Rig(rig.settings.model_copy(update={"topic_prefix": rig.settings.topic_prefix + "again."}), rig.folder)
     await again.create()
 
-    restored = await again.restore(tmp_path / "one", producer)
+    with pytest.raises(EngineError, match="is not the changelog of the local copy"):
+        await again.restore(tmp_path / "one", producer)
 
-    assert restored.source_offset is None
-    assert dict(restored.store.scan(b"")) == {}
-    restored.store.close()
+    for number in range(20):
+        await producer.send_and_wait(again.changelog, key=b"other/%d" % number, value=b"12345678x", partition=0)
+    with pytest.raises(EngineError, match="the marker of the copy is not at offset"):
+        await again.restore(tmp_path / "one", producer)
 
 
 async def test_a_marker_of_a_fenced_claim_moves_nothing(rig: Rig, producer: AIOKafkaProducer, tmp_path: Path) -> None:

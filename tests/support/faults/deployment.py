@@ -80,8 +80,10 @@ class Worker:
 class Deployment:
     """Workers, load and verdict of one fault test."""
 
-    def __init__(self, settings: Settings, *, assets: int, seed: int, logs: Path) -> None:
-        self.settings = settings.model_copy(update={"commit_interval_s": 0.5, "session_timeout_s": 6.0})
+    def __init__(
+        self, settings: Settings, *, assets: int, seed: int, logs: Path, session_timeout_s: float = 6.0
+    ) -> None:
+        self.settings = settings.model_copy(update={"commit_interval_s": 0.5, "session_timeout_s": session_timeout_s})
         self.settings.topology.write_text(topology_yaml(assets))
         self.random = random.Random(seed)
         self.plant = Plant(assets, seed)
@@ -89,25 +91,34 @@ class Deployment:
         self.sent = 0
         self.exits: Counter[int] = Counter()
         self.faults: Counter[str] = Counter()
+        self.archive: list[Logged] = []
+        """Records of telemetry.raw that were read before they expired."""
+        self.lost: dict[int, list[range]] = {}
+        """Offsets of telemetry.raw, by partition, that the workers said had expired before they were processed."""
         self._logs = logs
         self._workers: list[Worker] = []
 
     # -- workers --------------------------------------------------------------------------------------------------
 
-    def start_worker(self, crash_at: str | None = None) -> Worker:
-        """Start one more worker."""
+    def environment(self) -> dict[str, str]:
+        """The deployment's settings, as a worker takes them."""
         s = self.settings
-        environment = {
+        return {
             "IRONSTREAM_BOOTSTRAP": s.bootstrap,
             "IRONSTREAM_TOPIC_PREFIX": s.topic_prefix,
             "IRONSTREAM_APPLICATION_ID": s.application_id,
             "IRONSTREAM_PARTITIONS": str(s.partitions),
+            "IRONSTREAM_REPLICATION": str(s.replication),
             "IRONSTREAM_DATA_DIR": str(s.data_dir),
+            "IRONSTREAM_STORE_CACHE_MB": str(s.store_cache_mb),
             "IRONSTREAM_TOPOLOGY": str(s.topology),
             "IRONSTREAM_COMMIT_INTERVAL_S": str(s.commit_interval_s),
             "IRONSTREAM_SESSION_TIMEOUT_S": str(s.session_timeout_s),
-            "IRONSTREAM_CRASH_AT": crash_at or "",
         }
+
+    def start_worker(self, crash_at: str | None = None) -> Worker:
+        """Start one more worker."""
+        environment = self.environment() | {"IRONSTREAM_CRASH_AT": crash_at or ""}
         worker = Worker(environment, self._logs / f"worker-{len(self._workers)}.log")
         self._workers.append(worker)
         return worker
@@ -118,6 +129,11 @@ class Deployment:
         for worker in living[1:]:
             worker.kill()
         return living[0] if living else self.start_worker()
+
+    @property
+    def workers(self) -> list[Worker]:
+        """All workers there were, in the order of their start."""
+        return self._workers
 
     def no_worker(self) -> None:
         """Kill all workers."""
@@ -251,9 +267,16 @@ class Deployment:
                     ]
         return [record for partition in sorted(found) for record in found[partition]]
 
+    async def raw_log(self) -> list[Logged]:
+        """telemetry.raw as the workers saw it: with what expired after they had it, without what expired before."""
+        found = {(record.partition, record.offset): record for record in self.archive}
+        found |= {(record.partition, record.offset): record for record in await self.read("telemetry.raw")}
+        gone = {(partition, offset) for partition, ranges in self.lost.items() for one in ranges for offset in one}
+        return [found[place] for place in sorted(found.keys() - gone)]
+
     async def verdict(self) -> str:
         """Compare everything on the topics with the oracle; returns a summary. Raises AssertionError that shows why."""
-        log = await self.read("telemetry.raw")
+        log = await self.raw_log()
         outputs = {name: await self.read(topic) for name, topic in _OUTPUTS.items()}
         alarms_log = outputs["alarms"]
         outputs["alarms"] = [record for record in alarms_log if "ironstream-id" in record.headers]
@@ -288,3 +311,10 @@ class Deployment:
         assert not differences, f"{summary}\n{differences}"
         assert not more, f"{summary}\n{more}"
         return summary
+
+
+async def heal(on: Deployment) -> None:
+    """Everything under way comes to its end, and the oracle judges."""
+    await on.drain()
+    await on.stop_workers()
+    print(await on.verdict())

@@ -7,7 +7,7 @@ import signal
 import time
 
 from ironstream.embedded import EmbeddedKafka
-from tests.support.faults.deployment import Deployment
+from tests.support.faults.deployment import Deployment, Worker
 
 _STARTED_S = 60.0
 
@@ -68,7 +68,47 @@ async def kill_broker(on: Deployment, kafka: EmbeddedKafka, times: int) -> None:
         on.faults["kill -9 of the broker"] += 1
         await asyncio.sleep(on.random.uniform(0.0, 1.5))
         await kafka.start()
-        await _somebody_works(on)
+        await somebody_works(on)
+
+
+async def stop_broker(on: Deployment, kafka: EmbeddedKafka) -> None:
+    """The broker is stopped in order under load and started again; workers that gave up are started again."""
+    on.only_worker()
+    await on.processing()
+    await kafka.stop()
+    on.faults["stop of the broker in order"] += 1
+    await asyncio.sleep(on.random.uniform(0.0, 3.0))
+    await kafka.start()
+    await somebody_works(on)
+
+
+async def rebalance_storm(on: Deployment, seconds: float, most: int = 3) -> None:
+    """Every 1 to 3 s a worker comes, goes in order or is killed, so that one rebalance meets the next."""
+    on.only_worker()
+    await on.processing()
+    leaving: list[Worker] = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        living = [worker for worker in on.workers if worker.running and worker not in leaving]
+        chance = on.random.random()
+        if not living or (chance < 0.5 and len(living) < most):
+            on.start_worker()
+            on.faults["storm: a worker joined"] += 1
+        elif chance < 0.75:
+            on.random.choice(living).kill()
+            on.faults["kill -9 of the worker"] += 1
+        else:
+            leaving.append(on.random.choice(living))
+            leaving[-1].send(signal.SIGTERM)
+            on.faults["storm: a worker left"] += 1
+        await asyncio.sleep(on.random.uniform(1.0, 3.0))
+    for worker in leaving:
+        # asked before its handler for the signal was there, it dies of it
+        code = await worker.exit(60)
+        assert code in (0, -signal.SIGTERM), (
+            f"a worker that was asked to stop exited with {code}\n{worker.last_words()}"
+        )
+    await somebody_works(on)
 
 
 async def crash_at(on: Deployment, point: str, count: int) -> None:
@@ -83,7 +123,7 @@ async def crash_at(on: Deployment, point: str, count: int) -> None:
     on.faults[f"died {point}"] += 1
 
 
-async def _somebody_works(on: Deployment) -> None:
+async def somebody_works(on: Deployment) -> None:
     """Progress, with whatever restarts of workers it takes."""
     deadline = time.monotonic() + _STARTED_S
     while time.monotonic() < deadline:
@@ -93,4 +133,4 @@ async def _somebody_works(on: Deployment) -> None:
         except AssertionError:
             continue
         return
-    raise AssertionError(f"no progress after the broker came back\n{on.last_words()}")
+    raise AssertionError(f"no progress after the fault\n{on.last_words()}")

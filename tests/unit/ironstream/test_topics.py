@@ -51,6 +51,14 @@ def test_a_changelog_keeps_unconfirmed_rows_apart_from_confirmed_ones_for_an_hou
         assert int(config["min.compaction.lag.ms"]) >= HOUR_MS
 
 
+def test_with_three_copies_what_is_acknowledged_is_on_two_brokers() -> None:
+    def in_sync(replication: int) -> set[str]:
+        specs = topic_specs(Settings(replication=replication), (1,))
+        return {spec.config["min.insync.replicas"] for spec in specs}
+
+    assert (in_sync(1), in_sync(3)) == ({"1"}, {"2"})
+
+
 def test_the_topology_is_kept_for_ever() -> None:
     assert SPECS["p.config.topology"].config["cleanup.policy"] == "compact"
 

@@ -10,9 +10,10 @@ import pytest
 
 from ironstream.engine.api import Chunk, Outputs, Store
 from ironstream.engine.changelog import Marker, Replay, claim_key
+from ironstream.engine.database import StoreOptions
 from ironstream.engine.outbox import Outbox
 from ironstream.engine.partition import Partition, PartitionOutputs
-from ironstream.engine.store import PartitionStore, StoreOptions
+from ironstream.engine.store import PartitionStore
 from ironstream.errors import EngineError, FencedError
 from tests.support.engine import MemoryRecord, chunk
 from tests.support.faults.producer import InMemoryProducer
@@ -45,7 +46,7 @@ class Counting:
 class Rig:
     """A partition over a broker in memory."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, commit_number: int = 4) -> None:
         self.producer = InMemoryProducer()
         self.failures: list[Exception] = []
         self.outbox = Outbox(self.failures.append)
@@ -63,7 +64,7 @@ class Rig:
             claim=CLAIM,
             changelog_offset=1,
             position=100,
-            commit_number=4,
+            commit_number=commit_number,
             topology_version=7,
         )
 
@@ -179,6 +180,18 @@ async def test_without_changes_only_the_position_moves(rig: Rig) -> None:
 
     assert await rig.partition.commit() == 101
     assert rig.replayed() == (None, {})
+
+
+async def test_the_first_commit_of_a_partition_has_a_marker_even_without_changes(tmp_path: Path) -> None:
+    rig = Rig(tmp_path / "new", commit_number=0)
+    async with rig.partition.take(chunk("source", [MemoryRecord(100, 0, None, b"tick")])):
+        pass
+
+    assert await rig.partition.commit() == 101
+    marker, _ = rig.replayed()
+    assert marker is not None
+    assert (marker.number, marker.source_offset) == (1, 101)
+    await rig.partition.close()
 
 
 async def test_many_records_without_a_change_are_marked_all_the_same(rig: Rig) -> None:

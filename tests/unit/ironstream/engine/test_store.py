@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import resource
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ironstream.engine.store import LocalCommit, PartitionStore, StoreOptions
+from ironstream.engine.database import DAMAGED, StoreOptions
+from ironstream.engine.store import LocalCommit, PartitionStore
+from ironstream.errors import StoreError
 
 COMMIT = LocalCommit(b"claim-aa", 12, 340, 3, 1_700_000_000_000)
 
@@ -88,11 +93,149 @@ def test_healing_writes_a_row_again_as_it_stands_and_deletes_what_is_not_there(s
     assert store.take_changes() == {b"k": b"1", b"never": None, b"changed": b"new"}
 
 
-def test_a_commit_of_another_format_counts_as_none(path: Path) -> None:
+def test_a_copy_of_an_older_format_is_removed_with_its_rows(path: Path) -> None:
     store = PartitionStore(path, StoreOptions(1, 1))
-    store.write([], LocalCommit(b"claim-aa", 1, 2, 3, 4, format=99))
+    store.write([(b"k", b"1")], LocalCommit(b"claim-aa", 1, 2, 3, 4, format=0))
+
+    after = reopened(store, path)
+
+    assert after.committed() is None
+    assert list(after.scan(b"")) == []
+    after.close()
+
+
+def test_a_copy_of_a_newer_format_is_refused_and_left_as_it_is(path: Path) -> None:
+    store = PartitionStore(path, StoreOptions(1, 1))
+    store.write([(b"k", b"1")], LocalCommit(b"claim-aa", 1, 2, 3, 4, format=99))
+    store.close()
+    before = {file.name for file in path.glob("*.sst")}
+
+    with pytest.raises(StoreError, match="has format 99, this release reads up to") as refusal:
+        PartitionStore(path, StoreOptions(1, 1))
+
+    assert "newer release" in refusal.value.hint
+    assert before <= {file.name for file in path.glob("*.sst")}
+
+
+def garbled(file: Path) -> None:
+    with file.open("r+b") as opened:
+        opened.seek(file.stat().st_size // 3)
+        opened.write(os.urandom(2000))
+
+
+def cut(file: Path) -> None:
+    os.truncate(file, file.stat().st_size // 2)
+
+
+def emptied(file: Path) -> None:
+    os.truncate(file, 0)
+
+
+def filled(path: Path) -> None:
+    """Three commits in files of their own; the largest holds keys that are in no other."""
+    for number in range(1, 4):
+        store = PartitionStore(path, StoreOptions(1, 1))
+        rows = [(b"k/%d/%06d" % (number, at), os.urandom(100)) for at in range(2_000 * number)]
+        store.write(rows, LocalCommit(b"claim-aa", number, number, number, 0))
+        store.close()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "damage"),
+    [("*.sst", cut), ("*.sst", Path.unlink), ("MANIFEST-*", garbled), ("MANIFEST-*", Path.unlink),
+     ("CURRENT", emptied), ("CURRENT", Path.unlink)],
+    ids=lambda value: getattr(value, "__name__", value),
+)  # fmt: skip
+def test_a_damaged_copy_is_removed_when_it_is_opened(
+    path: Path, pattern: str, damage: Callable[[Path], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    filled(path)
+    damage(max(path.glob(pattern), key=lambda file: file.stat().st_size))
+
+    after = PartitionStore(path, StoreOptions(1, 1))
+
+    assert after.committed() is None
+    assert list(after.scan(b"")) == []
+    assert "local copy removed" in capsys.readouterr().out
+    after.close()
+
+
+@pytest.mark.parametrize("left", [0.0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.99])
+def test_a_cut_manifest_gives_an_earlier_commit_whole_or_nothing(path: Path, left: float) -> None:
+    filled(path)
+    (manifest,) = path.glob("MANIFEST-*")
+    os.truncate(manifest, int(manifest.stat().st_size * left))
+
+    after = PartitionStore(path, StoreOptions(1, 1))
+
+    commit = after.committed()
+    rows = Counter(int(key.split(b"/")[1]) for key, _ in after.scan(b"k/"))
+    assert rows == {number: 2_000 * number for number in range(1, (commit.number if commit else 0) + 1)}
+    after.close()
+
+
+def test_garbage_in_a_table_ends_a_scan_with_an_error_and_the_next_start_rebuilds(path: Path) -> None:
+    filled(path)
+    garbled(max(path.glob("*.sst"), key=lambda file: file.stat().st_size))
+    store = PartitionStore(path, StoreOptions(1, 1))
+
+    with pytest.raises(StoreError, match="is damaged"):
+        list(store.scan(b"k/"))
+
+    assert (path / DAMAGED).exists()
     after = reopened(store, path)
     assert after.committed() is None
+    assert list(after.scan(b"")) == []
+    after.close()
+
+
+def test_garbage_in_a_table_is_no_missing_row(path: Path) -> None:
+    filled(path)
+    garbled(max(path.glob("*.sst"), key=lambda file: file.stat().st_size))
+    store = PartitionStore(path, StoreOptions(1, 1))
+
+    with pytest.raises(StoreError, match="is damaged"):
+        assert None not in [store.get(b"k/3/%06d" % at) for at in range(6_000)]
+    store.close()
+
+
+def test_without_room_a_write_says_so_and_what_was_written_is_an_earlier_commit(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = PartitionStore(path, StoreOptions(2, 1))
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, unlimited[1]))
+    written = 0
+
+    def write_for_ever() -> None:
+        nonlocal written
+        for number in range(1, 2_000):
+            rows = [(b"k/%d/%d" % (number, at), os.urandom(100)) for at in range(100)]
+            store.write(rows, LocalCommit(b"claim-aa", number, number, number, 0))
+            written = number
+
+    try:
+        with pytest.raises(StoreError, match="There is no room for the local copy"):
+            write_for_ever()
+        store.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    assert "local copy not written out" in capsys.readouterr().out
+
+    after = PartitionStore(path, StoreOptions(2, 1))
+    commit = after.committed()
+    assert len(list(after.scan(b"k/"))) == 100 * (commit.number if commit else 0)
+    assert (commit.number if commit else 0) <= written
+    after.close()
+
+
+def test_rows_without_a_commit_are_removed(path: Path) -> None:
+    store = PartitionStore(path, StoreOptions(1, 1))
+    store._db[b"k"] = b"1"
+
+    after = reopened(store, path)
+
+    assert list(after.scan(b"")) == []
     after.close()
 
 
