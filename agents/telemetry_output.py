@@ -92,7 +92,7 @@ def iso(us: int) -> str:
     return to_iso(min(max(us, 0), MAX_US))
 
 
-_REFUSING: Final = (Reason.TIME_OUT_OF_RANGE, Reason.NOT_A_NUMBER, Reason.RATE_LIMITED, Reason.RANGE)
+_REFUSING: Final = (Reason.TIME_OUT_OF_RANGE, Reason.RATE_LIMITED, Reason.NOT_A_NUMBER, Reason.RANGE)
 
 
 def _refusal(reasons: int) -> str:
