@@ -10,11 +10,10 @@ from typing import Any
 from agents.telemetry import TelemetryPartition
 from ironstream.contract import CONTROL_KEY
 from ironstream.domain.times import to_iso
-from ironstream.engine.api import Chunk
 from ironstream.engine.control import TICK
 from ironstream.topology import check_text, compile_topology
 from ironstream.topology.compile import CompiledTopology
-from tests.support.engine import MemoryRecord, MemoryStore, RecordedOutputs
+from tests.support.engine import MemoryRecord, MemoryStore, RecordedOutputs, chunk
 from tests.support.oracle.quality import CODES
 from tests.support.oracle.rules import Rules
 from tests.support.oracle.telemetry import Logged, Oracle
@@ -94,7 +93,7 @@ def run(
     partition = TelemetryPartition(store, 0, topology)
     bounds = [0, *sorted({cut for cut in cuts if 0 < cut < len(records)}), len(records)]
     for first, last in pairwise(bounds):
-        partition.apply(Chunk("telemetry.raw", 0, records[first:last]), out)
+        partition.apply(chunk("telemetry.raw", records[first:last]), out)
         if restart:
             partition.flush()
             partition = TelemetryPartition(store, 0, topology)

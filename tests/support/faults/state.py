@@ -137,9 +137,9 @@ def _series_differs(wanted: Mapping[str, Any], row: Row) -> str:
 def _equal(wanted: Any, said: Any) -> bool:
     if isinstance(said, str):
         return bool(us_of(said) == wanted)
-    if wanted is None or said is None or (isinstance(wanted, float) and isnan(wanted)):
-        return said is None or said == -(1 << 63)
-    return isclose(wanted, said, rel_tol=1e-9, abs_tol=1e-9)
+    if wanted is None or (isinstance(wanted, float) and isnan(wanted)):
+        return said is None or bool(said == -(1 << 63))
+    return said is not None and isclose(wanted, said, rel_tol=1e-9, abs_tol=1e-9)
 
 
 def _windows(rows: list[tuple[int, Row]]) -> Iterator[tuple[tuple[int, str, int, int], Row]]:
