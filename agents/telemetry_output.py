@@ -80,7 +80,7 @@ class _Aggregate(msgspec.Struct, gc=False):
     topology_version: int
 
 
-_REFUSING: Final = (Reason.TIME_OUT_OF_RANGE, Reason.NOT_A_NUMBER, Reason.RATE_LIMITED, Reason.RANGE)
+_REFUSING: Final = (Reason.TIME_OUT_OF_RANGE, Reason.RATE_LIMITED, Reason.NOT_A_NUMBER, Reason.RANGE)
 
 
 def _refusal(reasons: int) -> str:

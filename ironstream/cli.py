@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ironstream import __version__
-from ironstream.commands import adapter, alarms, bench, check, dlq, doctor, tables, tail, topics, up, worker
+from ironstream.commands import adapter, alarms, bench, check, dlq, doctor, ledger, tables, tail, topics, up, worker
 from ironstream.commands.output import print_error
 from ironstream.demo import command as demo
 from ironstream.errors import IronstreamError
@@ -39,6 +39,7 @@ app.add_typer(alarms.app, name="alarms", rich_help_panel=_LOOK)
 app.add_typer(tables.app, name="tables", rich_help_panel=_LOOK)
 app.command(rich_help_panel=_LOOK)(tail.tail)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=_LOOK)
+app.command(rich_help_panel=_LOOK)(ledger.ledger)
 app.command(
     "bench",
     rich_help_panel=_LOOK,

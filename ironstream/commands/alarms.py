@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import getpass
-import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
 from ironstream.commands.operator import ANSWER_TIMEOUT_S, command_on, send_command
-from ironstream.commands.options import BootstrapOption, OutputOption, settings_of
+from ironstream.commands.options import BootstrapOption, OutputOption, length_of, settings_of
 from ironstream.commands.output import Output, out, print_json, print_table, run
 from ironstream.commands.tables import read_replica
 from ironstream.contract import AlarmState, Severity
@@ -29,7 +28,6 @@ STATE_STYLES = {
     AlarmState.SUPPRESSED: "blue",
     AlarmState.CLEARED: "green",
 }
-_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 AlarmArgument = Annotated[
     str, typer.Argument(metavar="ALARM", help="Id of the alarm, or a part of it that no other standing alarm has.")
@@ -135,10 +133,7 @@ def unshelve(
 
 def until_of(length: str, now: datetime) -> str:
     """`now` and a length such as 30m, 8h or 2d, as ISO-8601. Raises ConfigurationError for what is no length."""
-    match = re.fullmatch(r"(\d{1,6})([smhd])", length)
-    if match is None or int(match[1]) == 0:
-        raise ConfigurationError(f"{length!r} is no length of time.", "Write 90s, 30m, 8h or 2d.")
-    return (now + timedelta(seconds=int(match[1]) * _UNITS_S[match[2]])).isoformat(timespec="seconds")
+    return (now + length_of(length)).isoformat(timespec="seconds")
 
 
 def choose(wanted: str, alarms: list[Alarm]) -> str:

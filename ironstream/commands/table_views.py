@@ -55,6 +55,8 @@ def _rows(layout: RowLayout[Any]) -> Callable[[bytes, bytes], Iterator[Entry]]:
         fields = msgspec.to_builtins(layout.unpack(value))
         # the text of a topology is shown by its version, not packed
         fields.pop("packed", None)
+        # the parts of an alarm's key are in its name
+        fields.pop("key", None)
         yield {"key": layout.name_of(key), **fields}
 
     return entries
@@ -65,32 +67,32 @@ def _open(key: bytes, value: bytes) -> Iterator[Entry]:
     kept = KeptWindows()
     windows.unpack_open(value, kept)
     for head, values in zip(kept.heads, kept.values, strict=True):
-        yield _window(series, size_us, np.frombuffer(head, WINDOW, 1)[0], np.frombuffer(values, np.float64))
+        first = np.frombuffer(head, WINDOW, 1)[0]
+        # of an open window, values that are kept with their times are not in the moments yet
+        pending = np.frombuffer(values if first["timed"] else b"", np.float64)
+        yield _window(series, size_us, first, pending)
 
 
 def _single(table: bytes) -> Callable[[bytes, bytes], Iterator[Entry]]:
     def entries(key: bytes, value: bytes) -> Iterator[Entry]:
         size_us, series, _ = windows.parse_window_key(table, key)
-        window = windows.unpack_window(value)
-        head = window.head[0]
-        yield _window(series, size_us, head, window.values[0, : head["buffered"]])
+        yield _window(series, size_us, windows.unpack_window(value).head[0], np.empty(0))
 
     return entries
 
 
-def _window(series: bytes, size_us: int, head: Any, values: NDArray[np.float64]) -> Entry:
+def _window(series: bytes, size_us: int, head: Any, pending: NDArray[np.float64]) -> Entry:
+    """`pending`: all values of the window, where its moments do not have them yet."""
     index = int(head["index"])
-    # values that are kept with their times are not in the moments yet
-    count = int(head["n"]) + (len(values) if head["timed"] else 0)
-    pending = bool(head["timed"]) and len(values) > 0
+    more = len(pending) > 0
     return {
         "key": series.decode(),
         "size_s": size_us // 1_000_000,
         "window_start": None if index == FREE else _time(index * size_us),
-        "count": count,
-        "mean": float(values.mean()) if pending else _plain("mean", head["mean"]),
-        "min": float(values.min()) if pending else _plain("minimum", head["minimum"]),
-        "max": float(values.max()) if pending else _plain("maximum", head["maximum"]),
+        "count": int(head["n"]) + len(pending),
+        "mean": float(pending.mean()) if more else _plain("mean", head["mean"]),
+        "min": float(pending.min()) if more else _plain("minimum", head["minimum"]),
+        "max": float(pending.max()) if more else _plain("maximum", head["maximum"]),
         **{name: int(head[name]) for name in ("good", "suspect", "uncertain", "bad", "revision")},
     }
 

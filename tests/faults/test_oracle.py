@@ -1,4 +1,4 @@
-"""The judge is judged: it agrees with the agent on a log in memory, and finds each kind of fault in the outputs."""
+"""The judge is judged: it agrees with the agents on logs in memory, and finds each kind of fault in the outputs."""
 
 from __future__ import annotations
 
@@ -10,122 +10,144 @@ from functools import cache
 
 import pytest
 
-from agents.telemetry import TelemetryPartition
-from ironstream.engine.api import Chunk, Records
-from ironstream.engine.control import TICK
-from ironstream.topology import check_text, compile_topology
-from tests.support.engine import MemoryRecord, MemoryStore, RecordedOutputs
-from tests.support.faults.compare import telemetry
+from tests.support.faults.in_memory import Judged, Logs, Outputs, differences, judge, outputs_of, with_conditions
 from tests.support.faults.oracle import Logged
-from tests.support.faults.plant import PARAMETERS, SITE, Plant, asset_name, topology_yaml
-
-ASSETS = 4
-START_US = 1_700_000_000_000_000
-TOPICS = {
-    "clean": "telemetry.clean",
-    "dlq": "dlq.invalid_telemetry",
-    "1": "telemetry.1s",
-    "10": "telemetry.10s",
-    "alarms": "alarms.raw",
-}
-Outputs = dict[str, list[Logged]]
-
-
-def make_log(seed: int, steps: int) -> list[MemoryRecord]:
-    """A log with outages of the gateway, after which its backlog comes at once."""
-    plant, rnd = Plant(ASSETS, seed), random.Random(seed)
-    log: list[MemoryRecord] = []
-    backlog: list[tuple[bytes, bytes]] = []
-    outage, now_us = 0, START_US
-    for step in range(steps):
-        now_us += plant.step_us
-        backlog += plant.step(now_us)
-        outage = outage - 1 if outage else rnd.randrange(20, 200) * (rnd.random() < 0.01)
-        if not outage:
-            log += [MemoryRecord(len(log) + at, now_us // 1000 + 50, *one) for at, one in enumerate(backlog)]
-            backlog = []
-        if step % 10 == 0:
-            log.append(MemoryRecord(len(log), now_us // 1000 + 50, b"ironstream.control", TICK))
-    log += [MemoryRecord(len(log) + at, now_us // 1000 + 50, *one) for at, one in enumerate(plant.flush())]
-    for second in range(20):
-        log.append(MemoryRecord(len(log), now_us // 1000 + 1000 * second, b"ironstream.control", TICK))
-    return log
-
-
-def process(log: list[MemoryRecord], seed: int) -> Outputs:
-    """The agent's outputs for a log in random chunks, with restarts between some of them."""
-    compiled = check_text(topology_yaml(ASSETS).encode()).topology
-    assert compiled is not None
-    topology, rnd = compile_topology(compiled), random.Random(seed)
-    store, out = MemoryStore(), RecordedOutputs()
-    agent, at = TelemetryPartition(store, 0, topology, 1), 0
-    while at < len(log):
-        size = rnd.choice([1, 5, 50, 500])
-        agent.apply(Chunk("telemetry.raw", 0, Records.of(log[at : at + size])), out)
-        at += size
-        if rnd.random() < 0.05:
-            agent.flush()
-            agent = TelemetryPartition(store, 0, topology, 1)
-    return {
-        name: [Logged(0, i, s.timestamp_ms, s.key, s.value, dict(s.headers)) for i, s in enumerate(out.to(topic))]
-        for name, topic in TOPICS.items()
-    }
-
-
-def differences(log: list[MemoryRecord], outputs: Outputs) -> set[str]:
-    declared = {0: [f"default/{SITE}/{asset_name(n)}/{parameter}" for n in range(ASSETS) for parameter in PARAMETERS]}
-    records = [Logged(0, one.offset, one.timestamp, one.key, one.value) for one in log]
-    return set(telemetry(records, outputs, {0: len(log)}, declared)[1].by_subject)
+from tests.support.faults.poison import KINDS
+from tests.support.oracle.wire import parse
 
 
 @cache
-def example() -> tuple[list[MemoryRecord], Outputs]:
-    log = make_log(1, 300)
-    return log, process(log, 1)
+def example() -> tuple[Logs, dict[str, Outputs], Judged]:
+    logs = with_conditions(Logs(1, 400), 1)
+    return logs, outputs_of(logs, 2), judge(logs)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_it_agrees_with_the_agent_however_the_log_is_cut(seed: int) -> None:
-    log = make_log(seed, 500)
+@pytest.mark.parametrize("seed", range(4))
+def test_it_agrees_with_the_agents_however_the_logs_are_cut(seed: int) -> None:
+    logs = with_conditions(Logs(seed, 500), seed)
 
-    assert differences(log, process(log, seed)) == set()
+    found = differences(logs, outputs_of(logs, seed + 100))
+
+    assert not found, f"\n{found}"
+
+
+def test_the_load_has_every_kind_of_trouble() -> None:
+    _, _, (oracle, events, journal) = example()
+    seen = oracle.expected
+
+    assert {why for reasons in seen.refused.values() for why in reasons} == {
+        "malformed", "time_out_of_range", "rate_limited", "not_a_number", "range", "device_quality",
+    }  # fmt: skip
+    assert {reason for judged in seen.clean.values() for reason in judged.reasons} >= {
+        "no_device_time", "clock_skew", "range", "rate_of_change", "stuck", "unit_mismatch", "not_a_number",
+    }  # fmt: skip
+    assert seen.duplicates
+    assert seen.statuses
+    assert {kind for kind, _, _ in seen.events} >= {"too_late", "gap", "clock_skew"}
+    assert {rule for _, rule, _ in seen.changes} >= {"hot", "surge", "jump", "dry", "silent"}
+    assert max(revision for _, _, _, revision in seen.windows) > 0
+    assert any(one.reading.extra for one in seen.clean.values())
+    assert events.clean
+    assert events.dropped
+    assert set(events.refused.values()) == {"malformed", "time_out_of_range"}
+    assert {rule for _, rule, _ in events.changes} == {"stopped", "tripped"}
+    states = {entry.state for entries in journal.entries.values() for entry in entries}
+    assert states == {"ACTIVE", "ACKNOWLEDGED", "CLEARED", "CLEARED_UNACKED", "SUPPRESSED"}
+    assert {outcome for outcome, _ in journal.outcomes.values()} == {"accepted", "rejected", "repeated"}
+    assert journal.repeats
+    assert journal.refused
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_poison_of_every_kind_is_no_reading(kind: str) -> None:
+    rnd = random.Random(kind)
+    for _ in range(20):
+        parsed = parse(KINDS[kind](rnd))
+        assert parsed.malformed
+        assert not parsed.readings
 
 
 def changed(record: Logged, **fields: object) -> Logged:
     return replace(record, value=json.dumps(json.loads(record.value or b"{}") | fields).encode())
 
 
-def counted_twice(record: Logged) -> Logged:
+def but_one(find: Callable[[dict[str, object]], bool], **fields: object) -> Callable[[list[Logged]], list[Logged]]:
+    """Changes fields of the first record that is like this."""
+
+    def spoil(found: list[Logged]) -> list[Logged]:
+        at = next(at for at, record in enumerate(found) if find(json.loads(record.value or b"{}")))
+        return [*found[:at], changed(found[at], **fields), *found[at + 1 :]]
+
+    return spoil
+
+
+def aggregates(record: Logged, name: str, more: float) -> Logged:
     values = json.loads(record.value or b"{}")["aggregates"]
-    return changed(record, aggregates=values | {"count": values["count"] + 1})
+    return changed(record, aggregates=values | {name: values[name] + more})
 
 
-FAULTS: dict[str, tuple[str, Callable[[list[Logged]], list[Logged]]]] = {
-    "clean: lost": ("clean", lambda found: found[:50] + found[51:]),
-    "clean: not expected": (
-        "clean",
-        lambda found: [*found, replace(found[0], headers={"ironstream-id": b"telemetry.raw/0/999999"})],
-    ),
-    "clean: wrong": ("clean", lambda found: [changed(found[0], value=-1.0), *found[1:]]),
-    "clean: a repeat differs": ("clean", lambda found: [*found, changed(found[0], clock_skew_ms=12345)]),
-    "clean without an id": ("clean", lambda found: [*found, replace(found[0], headers={})]),
-    "dead letters: lost": ("dlq", lambda found: found[1:]),
-    "windows: lost": ("1", lambda found: found[1:]),
-    "windows: wrong": ("10", lambda found: [counted_twice(found[0]), *found[1:]]),
-    "conditions: lost": ("alarms", lambda found: found[:-1]),
-    "conditions: wrong": ("alarms", lambda found: [changed(found[0], state="CLEARED"), *found[1:]]),
-}
+def reason(record: Logged, text: bytes) -> Logged:
+    return replace(record, headers=record.headers | {"dlq-reason": text})
 
 
-@pytest.mark.parametrize("subject", FAULTS)
-def test_it_finds_what_is_lost_or_counted_twice(subject: str) -> None:
-    log, outputs = example()
-    topic, spoil = FAULTS[subject]
+def anything(_: dict[str, object]) -> bool:
+    return True
 
-    assert differences(log, outputs | {topic: spoil(outputs[topic])}) == {subject}
+
+Spoil = Callable[[list[Logged]], list[Logged]]
+FAULTS: list[tuple[str, str, set[str], Spoil]] = [
+    ("telemetry", "clean", {"clean: lost"}, lambda found: found[:50] + found[51:]),
+    ("telemetry", "clean", {"clean: not expected"},
+     lambda found: [*found, replace(found[0], headers={"ironstream-id": b"telemetry.raw/0/999999"})]),
+    ("telemetry", "clean", {"clean: wrong"}, lambda found: [changed(found[0], value=-1.0), *found[1:]]),
+    ("telemetry", "clean", {"clean: wrong"}, but_one(lambda body: body["quality"] == "SUSPECT", quality="GOOD")),
+    ("telemetry", "clean", {"clean: wrong"}, but_one(lambda body: "quality_reasons" in body, quality_reasons=["x"])),
+    ("telemetry", "clean", {"clean: wrong"}, but_one(lambda body: body.get("unit") == "degC", unit="degF")),
+    ("telemetry", "clean", {"clean: wrong"}, but_one(lambda body: "shift" in body, shift=None)),
+    ("telemetry", "clean", {"clean: wrong"}, but_one(anything, metadata={"boot": "another", "seq": 1})),
+    ("telemetry", "clean", {"clean: wrong"}, but_one(anything, clock_skew_ms=12345)),
+    ("telemetry", "clean", {"clean: a repeat differs"}, lambda found: [*found, changed(found[0], clock_skew_ms=12345)]),
+    ("telemetry", "clean", {"clean without an id"}, lambda found: [*found, replace(found[0], headers={})]),
+    ("telemetry", "dlq", {"dead letters: lost"}, lambda found: found[1:]),
+    ("telemetry", "dlq", {"dead letters: lost", "dead letters: not expected"},
+     lambda found: [reason(found[0], b"because"), *found[1:]]),
+    ("telemetry", "dlq", {"dead letters: not as it came"}, lambda found: [replace(found[0], value=b"x"), *found[1:]]),
+    ("telemetry", "1", {"windows: lost"}, lambda found: found[1:]),
+    ("telemetry", "10", {"windows: wrong"}, lambda found: [aggregates(found[0], "count", 1), *found[1:]]),
+    ("telemetry", "1", {"windows: wrong"}, lambda found: [aggregates(found[0], "p99", 0.01), *found[1:]]),
+    ("telemetry", "1", {"windows: wrong"}, lambda found: [aggregates(found[0], "stddev", 0.01), *found[1:]]),
+    ("telemetry", "alarms", {"conditions: lost"}, lambda found: found[:-1]),
+    ("telemetry", "alarms", {"conditions: wrong"}, but_one(lambda body: body["state"] == "ACTIVE", state="CLEARED")),
+    ("telemetry", "events", {"events found: lost"}, lambda found: found[1:]),
+    ("telemetry", "events", {"events found: wrong"}, but_one(lambda body: body["type"] == "gap", details={})),
+    ("telemetry", "statuses", {"statuses: lost"}, lambda found: found[1:]),
+    ("telemetry", "statuses", {"statuses: wrong"}, but_one(anything, status="off")),
+    ("events", "events", {"events: lost"}, lambda found: found[1:]),
+    ("events", "events", {"events: wrong"}, but_one(lambda body: body["type"] == "mode", to="off")),
+    ("events", "dlq", {"refused events: lost"}, lambda found: found[1:]),
+    ("events", "alarms", {"conditions on events: lost"}, lambda found: found[1:]),
+    ("events", "alarms", {"conditions on events: wrong"}, but_one(anything, time="2023-11-14T22:13:20Z")),
+    ("alarms", "journal", {"transitions: lost"}, lambda found: found[:-1]),
+    ("alarms", "journal", {"transitions: wrong"}, but_one(lambda body: body["state"] == "SUPPRESSED", state="ACTIVE")),
+    ("alarms", "journal", {"transitions: wrong time"}, but_one(anything, time="2023-11-14T22:13:20Z")),
+    ("alarms", "audit", {"audit: lost"}, lambda found: found[1:]),
+    ("alarms", "audit", {"audit: wrong"}, but_one(lambda body: body["outcome"] == "accepted", outcome="rejected")),
+    ("alarms", "dlq", {"refused alarms: lost"}, lambda found: found[1:]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("agent", "topic", "subjects", "spoil"), FAULTS)
+def test_it_finds_what_is_lost_or_doubled_or_wrong(agent: str, topic: str, subjects: set[str], spoil: Spoil) -> None:
+    logs, outputs, judged = example()
+    spoilt = outputs | {agent: outputs[agent] | {topic: spoil(outputs[agent][topic])}}
+
+    assert set(differences(logs, spoilt, judged).by_subject) == subjects
 
 
 def test_a_repeat_that_is_the_same_is_no_fault() -> None:
-    log, outputs = example()
+    logs, outputs, judged = example()
+    twice = {
+        agent: {topic: found + found[-20:] for topic, found in topics.items()} for agent, topics in outputs.items()
+    }
 
-    assert differences(log, {name: found + found[-20:] for name, found in outputs.items()}) == set()
+    assert not differences(logs, twice, judged)

@@ -14,7 +14,10 @@ from ironstream.engine.control import TICK
 from ironstream.topology import check_text, compile_topology
 from ironstream.topology.compile import CompiledTopology
 from tests.support.engine import MemoryRecord, MemoryStore, RecordedOutputs, chunk
-from tests.support.oracle import Oracle
+from tests.support.oracle.quality import CODES
+from tests.support.oracle.rules import Rules
+from tests.support.oracle.telemetry import Logged, Oracle
+from tests.support.oracle.windows import Window
 
 START_US = 1_700_000_000_000_000
 START_MS = START_US // 1000
@@ -98,12 +101,43 @@ def run(
     return Outcome(out)
 
 
-def expected(records: Sequence[MemoryRecord], rules: dict[str, Any]) -> Oracle:
+class Wanted:
+    """What the oracle makes of a log, by the names that `Outcome` uses."""
+
+    def __init__(self, oracle: Oracle) -> None:
+        expected = oracle.expected
+        self.fates: dict[int, tuple[str, str, set[str], float | None]] = {}
+        """Per offset: clean, duplicate or dlq; quality, reasons (the DLQ's one), value"""
+        for (_, offset, _), one in expected.clean.items():
+            value = None if one.reading.is_null else one.value
+            self.fates[offset] = ("clean", CODES[one.code], one.reasons, value)
+        for _, offset, _ in expected.duplicates:
+            self.fates[offset] = ("duplicate", "", set(), None)
+        for (_, offset), reasons in expected.refused.items():
+            self.fates[offset] = ("dlq", "BAD", reasons, None)
+        self.windows: dict[tuple[tuple[str, str], int, int], Window] = {}
+        for series in oracle.series[0].values():
+            for size, windows in zip(series.windows.sizes, series.windows.closed, strict=True):
+                for number, window in windows.items():
+                    self.windows[_short(series.memory.name), size.size_s * 1_000_000, number] = window
+        self.events = [
+            (kind, of.split("/")[2], of.split("/")[3] if of.count("/") == 3 else None, time)
+            for kind, of, time in expected.events
+        ]
+        self.changes = [
+            (rule, _short(name), number, one.active, one.time_us)
+            for (name, rule, number), one in expected.changes.items()
+        ]
+
+
+def _short(series: str) -> tuple[str, str]:
+    _, _, asset, parameter = series.split("/")
+    return asset, parameter
+
+
+def expected(records: Sequence[MemoryRecord], rules: Rules) -> Wanted:
     """What the oracle makes of the same log."""
-    oracle = Oracle(rules)
+    oracle = Oracle(rules, {0: list(rules.series)})
     for record in records:
-        if record.key == CONTROL_KEY:
-            oracle.tick(record.timestamp)
-        else:
-            oracle.take(record.offset, record.timestamp, record.value or b"")
-    return oracle
+        oracle.feed(Logged(0, record.offset, record.timestamp, record.key, record.value))
+    return Wanted(oracle)

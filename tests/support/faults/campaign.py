@@ -171,7 +171,7 @@ class Campaign:
         finally:
             on.close()
             self.faults.update(on.faults)
-            self.sent += on.sent
+            self.sent += len(on.ledger.entries)
             self.workers += len(on.workers)
 
     def _totals(self) -> str:
@@ -182,7 +182,7 @@ class Campaign:
             f"{listed}\nlogs and state: {self._folder}\n"
             f"seed {self._seed}, {time.monotonic() - self._started:.0f} s: {self.rounds} rounds, {self.failed} failed; "
             f"{sum(self.faults.values())} faults, {kills} kills of workers, {brokers} faults of brokers; "
-            f"{self.workers} workers, {self.sent} readings sent"
+            f"{self.workers} workers, {self.sent} records sent"
         )
 
 

@@ -15,24 +15,19 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from ironstream.settings import Settings
-from tests.support.faults.compare import telemetry
-from tests.support.faults.journal import journal
+from tests.support.faults.load import Plant
 from tests.support.faults.oracle import Logged
-from tests.support.faults.plant import PARAMETERS, SITE, Message, Plant, topology_yaml
+from tests.support.faults.plant import topology_yaml
+from tests.support.faults.signals import Signals
+from tests.support.faults.source import Ledger, Source
+from tests.support.faults.verdict import judge
 
 SOURCES = ("telemetry.raw", "events.raw", "alarms.raw")
-_OUTPUTS = {
-    "clean": "telemetry.clean",
-    "dlq": "dlq.invalid_telemetry",
-    "1": "telemetry.1s",
-    "10": "telemetry.10s",
-    "alarms": "alarms.raw",
-}
 DRAIN_S = 60.0
 
 
@@ -88,7 +83,8 @@ class Deployment:
         self.random = random.Random(seed)
         self.plant = Plant(assets, seed)
         self.assets = assets
-        self.sent = 0
+        self.signals = Signals(assets, seed)
+        self.ledger = Ledger()
         self.exits: Counter[int] = Counter()
         self.faults: Counter[str] = Counter()
         self.archive: list[Logged] = []
@@ -188,25 +184,18 @@ class Deployment:
             await task
 
     async def _produce(self, stop: asyncio.Event) -> None:
-        kwargs = self.settings.kafka_client_kwargs()
-        async with AIOKafkaProducer(
-            **kwargs, acks="all", enable_idempotence=True, linger_ms=5, request_timeout_ms=60_000
-        ) as producer:
+        async with Source(self.settings, self.ledger) as source:
             step_s = self.plant.step_us / 1e6
             next_at = time.time()
             while not stop.is_set():
-                await self._send(producer, "telemetry.raw", self.plant.step(int(next_at * 1e6)))
-                if self.random.random() < 0.3:
-                    await self._send(producer, "alarms.raw", [self.plant.command()])
+                now_us = int(next_at * 1e6)
+                await source.send("telemetry.raw", self.plant.step(now_us))
+                await source.send("events.raw", self.signals.events(now_us))
+                await source.send("alarms.raw", self.signals.alarms(now_us))
                 next_at = max(next_at + step_s, time.time() - 1.0)
                 await asyncio.sleep(max(0.0, next_at - time.time()))
-            await self._send(producer, "telemetry.raw", self.plant.flush())
-            await producer.flush()
-
-    async def _send(self, producer: AIOKafkaProducer, topic: str, messages: list[Message]) -> None:
-        for key, value in messages:
-            await producer.send(self.settings.topic(topic), key=key, value=value)
-        self.sent += len(messages)
+            await source.send("telemetry.raw", self.plant.flush())
+            await source.settle()
 
     # -- verdict --------------------------------------------------------------------------------------------------
 
@@ -271,46 +260,20 @@ class Deployment:
         """telemetry.raw as the workers saw it: with what expired after they had it, without what expired before."""
         found = {(record.partition, record.offset): record for record in self.archive}
         found |= {(record.partition, record.offset): record for record in await self.read("telemetry.raw")}
-        gone = {(partition, offset) for partition, ranges in self.lost.items() for one in ranges for offset in one}
-        return [found[place] for place in sorted(found.keys() - gone)]
+        return [found[place] for place in sorted(found.keys() - self._gone())]
+
+    def _gone(self) -> set[tuple[int, int]]:
+        """Partition and offset of what expired before it was processed."""
+        return {(partition, offset) for partition, ranges in self.lost.items() for one in ranges for offset in one}
+
+    async def processed(self, topic: str) -> dict[int, int]:
+        """Up to which offset each partition of a topic has been processed."""
+        full = self.settings.topic(topic)
+        return {tp.partition: offset for tp, offset in (await self.committed()).items() if tp.topic == full}
 
     async def verdict(self) -> str:
         """Compare everything on the topics with the oracle; returns a summary. Raises AssertionError that shows why."""
-        log = await self.raw_log()
-        outputs = {name: await self.read(topic) for name, topic in _OUTPUTS.items()}
-        alarms_log = outputs["alarms"]
-        outputs["alarms"] = [record for record in alarms_log if "ironstream-id" in record.headers]
-        committed = await self.committed()
-
-        def processed(topic: str) -> dict[int, int]:
-            full = self.settings.topic(topic)
-            return {tp.partition: offset for tp, offset in committed.items() if tp.topic == full}
-
-        declared: defaultdict[int, list[str]] = defaultdict(list)
-        for record in log:
-            if record.key is not None and record.key.startswith(f"default/{SITE}/".encode()):
-                key = record.key.decode()
-                if f"{key}/{PARAMETERS[0]}" not in declared[record.partition]:
-                    declared[record.partition] += [f"{key}/{parameter}" for parameter in PARAMETERS]
-        assert sum(map(len, declared.values())) == self.assets * len(PARAMETERS), "every asset must have spoken"
-        expected, differences = telemetry(log, outputs, processed("telemetry.raw"), declared)
-        lifecycle, more = journal(
-            alarms_log, await self.read("alarms.clean"), await self.read("audit_trail"), processed("alarms.raw")
-        )
-        accounted = len(expected.clean) + len(expected.duplicates) + len(expected.refused) + len(expected.controls)
-        if accounted != len(log):
-            differences.add("readings: not accounted for", f"{len(log)} in the log, {accounted} by the oracle")
-        summary = (
-            f"{self.sent} sent, {len(log)} in the log = {len(expected.clean)} clean + {len(expected.duplicates)} "
-            f"duplicates + {len(expected.refused)} refused + {len(expected.controls)} control; "
-            f"{len(expected.windows)} windows, {len(expected.changes)} changes of conditions, "
-            f"{sum(map(len, lifecycle.entries.values()))} transitions, {len(lifecycle.outcomes)} commands; "
-            f"repeats: {len(outputs['clean']) - len(expected.clean)} clean, {lifecycle.repeats} conditions; "
-            f"faults: {dict(self.faults)}; workers: {len(self._workers)}"
-        )
-        assert not differences, f"{summary}\n{differences}"
-        assert not more, f"{summary}\n{more}"
-        return summary
+        return await judge(self, await self.raw_log(), self._gone())
 
 
 async def heal(on: Deployment) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.oracle.rules import Rules, Size
 from tests.support.telemetry import START_US, Log, Outcome, expected, message, run, topology_of
 from tests.unit.agents.test_telemetry import assert_same_windows
 
@@ -18,7 +19,7 @@ topology = topology_of(
     "version: 1\nsites: [{id: default}]\nwindows:\n"
     + "".join(f"  - {{size_s: {size}, grace_s: {grace}, late_retention_s: {late}}}\n" for size, grace, late in WINDOWS)
 )
-RULES: dict[str, Any] = {"windows": WINDOWS, "series": {}}
+RULES = Rules(tuple(Size(*one) for one in WINDOWS))
 Reading = tuple[float, float, int]
 """device time in s, value, seq"""
 numbers = st.floats(-1e3, 1e3).map(lambda value: round(value, 3))

@@ -13,7 +13,7 @@ from ironstream.domain.windows.stats import (
     summarize,
     time_weighted_average,
 )
-from tests.support.oracle import Window
+from tests.support.oracle.windows import Window
 
 # no minus zero: decoding adds an offset of zero, which leaves none
 numbers = st.floats(-1e6, 1e6).map(lambda value: round(value, 4) + 0.0)

@@ -1,0 +1,178 @@
+"""`ironstream ledger`: what was sent, and what has become of every reading."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from ironstream.commands.ledger_book import Account, Book
+from ironstream.commands.ledger_read import LedgerReader
+from ironstream.commands.options import BootstrapOption, OutputOption, length_of, settings_of
+from ironstream.commands.output import Output, out, print_json, print_table, progress, run
+from ironstream.contract import IDENTITY_PART
+from ironstream.domain.times import to_us
+from ironstream.errors import ConfigurationError
+from ironstream.settings import Settings
+
+_COLUMNS = ("asset", "parameter", "sent", "in raw", "clean", "duplicate", "refused", "expired", "pending", "missing",
+            "unexplained")  # fmt: skip
+_MOST_SHOWN = 20
+
+
+def ledger(
+    asset: Annotated[
+        str | None, typer.Option("--asset", "-a", metavar="TENANT/SITE/ASSET", help="Only this asset.")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Only what reached Kafka since then: 30m, 8h, 2d or 2025-01-10T12:00:00Z."),
+    ] = None,
+    bootstrap: BootstrapOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Account for every reading: sent, in telemetry.raw, clean, duplicate, refused, missing.
+
+    What was sent is told by the adapters' own numbers (boot, seq): a hole in them is a reading that never reached
+    Kafka. Every reading in telemetry.raw must be clean, a repeat of another, or in the DLQ; or it waits for a worker
+    (pending). Expired: it was clean or refused, and its raw record is gone by retention. Exit code 1 when anything is
+    missing or unexplained.
+
+    Examples:
+
+      ironstream ledger
+
+      ironstream ledger --asset acme/north-works/pump-1 --since 8h
+    """
+    if asset is not None and (asset.count("/") != 2 or not all(map(IDENTITY_PART.fullmatch, asset.split("/")))):
+        raise ConfigurationError(f"{asset!r} names no asset.", "Write TENANT/SITE/ASSET, as acme/north-works/pump-1.")
+    since_ms = None if since is None else moment_of(since, datetime.now(UTC))
+    settings = settings_of(bootstrap=bootstrap)
+    book = run(_read(settings, asset, since_ms), settings.bootstrap)
+    if output is Output.JSON:
+        print_json(as_json(book))
+    else:
+        _print(book)
+    if not book.explained:
+        raise typer.Exit(1)
+
+
+def moment_of(text: str, now: datetime) -> int:
+    """A moment in ms since the epoch: ISO-8601, or a length such as 8h before `now`. Raises ConfigurationError."""
+    try:
+        return to_us(text) // 1000
+    except ValueError:
+        return int((now - length_of(text)).timestamp() * 1000)
+
+
+def as_json(book: Book) -> dict[str, Any]:
+    """The book for programs."""
+    accounts = [_account(account) for account in _sorted(book)]
+    unnamed = book.unnamed
+    return {
+        "explained": book.explained,
+        "series": accounts,
+        "unreadable": {
+            "raw": unnamed.raw,
+            "refused": unnamed.refused,
+            "expired": unnamed.expired,
+            "pending": unnamed.pending,
+            "unexplained": list(map(_place, unnamed.unexplained)),
+        },
+    }
+
+
+def _account(account: Account) -> dict[str, Any]:
+    return {
+        "asset": account.asset,
+        "parameter": account.parameter,
+        "sent": account.sent,
+        "unnumbered": account.unnumbered,
+        "raw": account.raw,
+        "clean": account.clean,
+        "duplicate": account.duplicate,
+        "refused": account.refused,
+        "expired": account.expired,
+        "pending": account.pending,
+        "missing": account.missing,
+        "unexplained": list(map(_place, account.unexplained)),
+        "runs": [
+            {"boot": boot, "highest_seq": run.high, "holes": account.holes.get(boot, [])}
+            for boot, run in account.runs.items()
+        ],
+    }
+
+
+def _print(book: Book) -> None:
+    rows = [_row(account) for account in _sorted(book)]
+    if not rows and not book.unnamed.raw:
+        out().print("No readings.")
+        return
+    unnamed = book.unnamed
+    if unnamed.raw or unnamed.expired:
+        rows.append(
+            ["(unreadable)", "", "-", unnamed.raw, 0, 0, _reasons(unnamed.refused), unnamed.expired, unnamed.pending,
+             0, _alert(len(unnamed.unexplained))]
+        )  # fmt: skip
+    print_table("Ledger", _COLUMNS, rows)
+    console = out()
+    for line in list(_faults(book))[:_MOST_SHOWN]:
+        console.print(line, style="red", markup=False)
+    if book.explained:
+        console.print("Every reading is explained.", style="green")
+
+
+def _row(account: Account) -> list[Any]:
+    sent = account.sent if account.runs else "-"
+    return [
+        account.asset, account.parameter, sent, account.raw, account.clean, account.duplicate,
+        _reasons(account.refused), account.expired, account.pending, _alert(account.missing),
+        _alert(len(account.unexplained)),
+    ]  # fmt: skip
+
+
+def _faults(book: Book) -> Iterable[str]:
+    """What is not explained, one line each."""
+    for account in _sorted(book):
+        name = f"{account.asset}/{account.parameter}"
+        for boot, holes in account.holes.items():
+            shown = ", ".join(str(a) if a == b else f"{a}–{b}" for a, b in holes[:5]) + (
+                ", …" if len(holes) > 5 else ""
+            )
+            yield f"{name}: sent in run {boot} and never in telemetry.raw: seq {shown}"
+        for place in account.unexplained[:5]:
+            yield f"{name}: {_place(place)} is neither clean nor refused nor a repeat"
+    for place in book.unnamed.unexplained[:5]:
+        yield f"{_place(place)} cannot be read and is not in the DLQ"
+
+
+def _sorted(book: Book) -> list[Account]:
+    return [book.accounts[name] for name in sorted(book.accounts)]
+
+
+def _reasons(refused: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {reason}" for reason, count in refused.most_common()) or "0"
+
+
+def _alert(count: int) -> Any:
+    return Text(f"{count:,}", style="bold red") if count else 0
+
+
+def _place(place: tuple[int, int]) -> str:
+    return f"telemetry.raw/{place[0]}/{place[1]}"
+
+
+async def _read(settings: Settings, asset: str | None, since_ms: int | None) -> Book:
+    with progress() as bar:
+        tasks: dict[str, Any] = {}
+
+        def show(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(f"reading {what}", total=None)
+            bar.update(tasks[what], completed=done, total=total)
+
+        return await LedgerReader(settings, asset, since_ms, show).read()

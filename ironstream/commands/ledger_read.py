@@ -1,0 +1,258 @@
+"""Reads the ledger's three topics: what came of every raw record first, then the raw records."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Final
+
+from aiokafka.admin import AIOKafkaAdminClient
+
+from ironstream.codec import WireReading, decode_readings
+from ironstream.commands.ledger_book import Book, Named, Numbers, Offsets
+from ironstream.commands.log_reader import LogReader
+from ironstream.contract import ID_HEADER, IDENTITY_PART, Topic
+from ironstream.domain.times import to_us
+from ironstream.settings import Settings
+
+Progress = Callable[[str, int, int], None]
+"""what is read, records behind, records in all"""
+_BATCH: Final = 2000
+_DEFAULT: Final = "default"
+
+
+class Fates:
+    """What came of the raw records of one partition from `first` to `end`."""
+
+    def __init__(self, first: int, end: int) -> None:
+        self.first = first
+        self.clean = Offsets(first, end)
+        self._parts = Numbers()
+        self._dead = Offsets(first, end)
+        self._reasons = Numbers()
+
+    def add_clean(self, offset: int, part: str) -> None:
+        """A clean reading; `part` names it among several of one record."""
+        if part:
+            self._parts.add(_of_part(offset, part))
+        else:
+            self.clean.add(offset)
+
+    def is_clean(self, offset: int, part: str) -> bool:
+        """Whether there is one."""
+        return _of_part(offset, part) in self._parts if part else offset in self.clean
+
+    def add_refused(self, offset: int, reason: int) -> None:
+        """A dead letter; reasons are numbered, at most 255."""
+        self._dead.add(offset)
+        self._reasons.add(offset << 8 | reason)
+
+    def refused(self, offset: int, reasons: Sequence[str]) -> str | None:
+        """The reason of a dead letter, None where there is none."""
+        if offset not in self._dead:
+            return None
+        return next(name for at, name in enumerate(reasons) if offset << 8 | min(at, 255) in self._reasons)
+
+
+def _of_part(offset: int, part: str) -> int:
+    return hash((offset, part))
+
+
+class LedgerReader:
+    """Makes the book of a deployment, for all assets or `asset` (`tenant/site/asset`), since `since_ms` if given."""
+
+    def __init__(self, settings: Settings, asset: str | None, since_ms: int | None, progress: Progress) -> None:
+        self._settings = settings
+        self._asset = asset
+        self._since_ms = since_ms
+        self._progress = progress
+        self._fates: dict[int, Fates] = {}
+        self._reasons: list[str] = []
+        self._processed: dict[int, int] = {}
+
+    async def read(self) -> Book:
+        """Read everything up to now. What is written meanwhile is left for the next time."""
+        async with LogReader(self._settings, [Topic.TELEMETRY_RAW]) as raw:
+            first, start, end = await self._bounds(raw)
+            # before the outputs: whatever was processed by now has its outputs in their topics by now
+            self._processed = await self._committed()
+            self._fates = {number: Fates(start[number], end[number]) for number in end}
+            begun_later = any(start.values())
+            book = Book(partial=begun_later)
+            await self._read_outputs(book, first)
+            async for record, readings, fault in self._decoded(raw, "raw readings", start, end):
+                self._take(book, record, readings, fault)
+            before = Book()
+            if self._since_ms is not None and book.is_open:
+                await self._read_before(before, raw, first, start)
+        book.settle(before)
+        return book
+
+    # -- what came of the records ---------------------------------------------------------------------------------
+
+    async def _read_outputs(self, book: Book, first: dict[int, int]) -> None:
+        async with LogReader(self._settings, [Topic.TELEMETRY_CLEAN, Topic.DLQ_TELEMETRY]) as reader:
+            await self._to_start(reader)
+            expired: list[Any] = []
+            async for record in self._until_end(reader, "outputs"):
+                dead = reader.topic_of(record) == Topic.DLQ_TELEMETRY
+                place = _refused_place(record) if dead else _clean_place(record)
+                if place is None or place[0] not in self._fates:
+                    continue
+                partition, offset, rest = place
+                if offset >= self._fates[partition].first:
+                    self._add(partition, offset, rest, dead=dead)
+                elif offset < first[partition]:
+                    expired.append(record)
+                    if len(expired) == _BATCH:
+                        self._add_expired(book, expired)
+            self._add_expired(book, expired)
+
+    def _add(self, partition: int, offset: int, rest: str, *, dead: bool) -> None:
+        fates = self._fates[partition]
+        if not dead:
+            fates.add_clean(offset, rest)
+            return
+        if rest not in self._reasons:
+            self._reasons.append(rest)
+        fates.add_refused(offset, min(self._reasons.index(rest), 255))
+
+    def _add_expired(self, book: Book, records: list[Any]) -> None:
+        for readings, fault in _readings([record.value for record in records]):
+            for named, _ in readings:
+                if named is not None and self._wanted(named.asset):
+                    book.expired(named)
+            book.unnamed.expired += fault and self._asset is None
+        records.clear()
+
+    # -- the raw records ------------------------------------------------------------------------------------------
+
+    def _take(self, book: Book, record: Any, readings: list[tuple[Named | None, str]], fault: bool) -> None:
+        fates, place = self._fates[record.partition], (record.partition, record.offset)
+        refused = fates.refused(record.offset, self._reasons)
+        pending = record.offset >= self._processed.get(record.partition, 0)
+        for named, part in readings:
+            if named is not None and self._wanted(named.asset):
+                clean = fates.is_clean(record.offset, part)
+                book.take(named, place, clean=clean, refused=refused, pending=pending, several=bool(part))
+        nameless = fault or any(named is None for named, _ in readings)
+        if nameless and (self._asset is None or record.key == self._asset.encode()):
+            book.take_unnamed(place, refused=refused, pending=pending)
+
+    async def _read_before(self, before: Book, raw: LogReader, first: dict[int, int], start: dict[int, int]) -> None:
+        """What stood before `--since`: late readings and repeats may belong to it."""
+        async for _, readings, _ in self._decoded(raw, "earlier readings", first, start):
+            for named, _ in readings:
+                if named is not None and self._wanted(named.asset):
+                    before.account(named).know(named)
+
+    def _wanted(self, asset: str) -> bool:
+        return self._asset is None or asset == self._asset
+
+    # -- Kafka ----------------------------------------------------------------------------------------------------
+
+    async def _bounds(self, raw: LogReader) -> tuple[dict[int, int], dict[int, int], dict[int, int]]:
+        """Per partition of telemetry.raw: the oldest offset there is, where to start, and the end."""
+        consumer, tps = raw.consumer, raw.partitions
+        first = {tp.partition: offset for tp, offset in (await consumer.beginning_offsets(tps)).items()}
+        end = {tp.partition: offset for tp, offset in (await consumer.end_offsets(tps)).items()}
+        start = dict(first)
+        if self._since_ms is not None:
+            found = await consumer.offsets_for_times(dict.fromkeys(tps, self._since_ms))
+            start = {tp.partition: end[tp.partition] if at is None else at.offset for tp, at in found.items()}
+        return first, start, end
+
+    async def _to_start(self, reader: LogReader) -> None:
+        """Outputs carry the append time of their raw record: none of a record since then stands before it."""
+        await reader.to_beginning()
+        if self._since_ms is None or not reader.partitions:
+            return
+        ends = await reader.consumer.end_offsets(reader.partitions)
+        found = await reader.consumer.offsets_for_times(dict.fromkeys(reader.partitions, self._since_ms))
+        for tp, at in found.items():
+            reader.consumer.seek(tp, ends[tp] if at is None else at.offset)
+
+    async def _committed(self) -> dict[int, int]:
+        admin = AIOKafkaAdminClient(**self._settings.kafka_client_kwargs())
+        await admin.start()
+        try:
+            offsets = await admin.list_consumer_group_offsets(self._settings.application_id)
+        finally:
+            await admin.close()
+        topic = self._settings.topic(Topic.TELEMETRY_RAW)
+        return {tp.partition: said.offset for tp, said in offsets.items() if tp.topic == topic}
+
+    async def _until_end(self, reader: LogReader, what: str) -> AsyncIterator[Any]:
+        async for record in reader.until_end(lambda done, total: self._progress(what, done, total)):
+            yield record
+
+    async def _decoded(
+        self, reader: LogReader, what: str, start: dict[int, int], end: dict[int, int]
+    ) -> AsyncIterator[tuple[Any, list[tuple[Named | None, str]], bool]]:
+        """Records from `start` to before `end` with their readings, and whether one of these could not be read."""
+        for tp in reader.partitions:
+            reader.consumer.seek(tp, start[tp.partition])
+        waiting: list[Any] = []
+        async for record in self._until_end(reader, what):
+            if record.offset < end[record.partition]:
+                waiting.append(record)
+            if len(waiting) == _BATCH:
+                for one in _with_readings(waiting):
+                    yield one
+                waiting = []
+        for one in _with_readings(waiting):
+            yield one
+
+
+def _with_readings(records: list[Any]) -> list[tuple[Any, list[tuple[Named | None, str]], bool]]:
+    decoded = _readings([record.value for record in records])
+    return [(record, readings, fault) for record, (readings, fault) in zip(records, decoded, strict=True)]
+
+
+def _readings(values: list[bytes | None]) -> list[tuple[list[tuple[Named | None, str]], bool]]:
+    """Of each record its readings, with their parts, and whether it cannot be read. Without a name: None."""
+    decoded = decode_readings(values)
+    of: defaultdict[int, list[tuple[Named | None, str]]] = defaultdict(list)
+    for at, (reading, place) in enumerate(zip(decoded.readings, decoded.source, strict=True)):
+        of[place].append((_named(reading), decoded.parts.get(at, "")))
+    faults = {place for place, _ in decoded.faults}
+    return [(of.get(place, []), place in faults) for place in range(len(values))]
+
+
+def _named(reading: WireReading) -> Named | None:
+    names = reading.tenant_id or _DEFAULT, reading.site_id or _DEFAULT, reading.asset_id, reading.parameter
+    if not all(IDENTITY_PART.fullmatch(name) for name in names):
+        return None
+    boot, seq = (None, 0) if reading.metadata is None else (reading.metadata.boot, reading.metadata.seq or 0)
+    stamps = reading.timestamps
+    time = stamps.gateway_time if stamps.device_time is None else stamps.device_time
+    return Named("/".join(names[:3]), names[3], boot, seq, _moment(time))
+
+
+def _moment(time: Any) -> int | str:
+    """µs since the epoch, so that a time is the same however it is written; what is no time stays as it is."""
+    try:
+        return to_us(time)
+    except (ValueError, TypeError):
+        return str(time)
+
+
+def _clean_place(record: Any) -> tuple[int, int, str] | None:
+    """Partition and offset of the raw record, and the part, from the id of a clean reading."""
+    for name, value in record.headers:
+        if name == ID_HEADER:
+            topic, _, rest = value.decode("utf-8", "replace").partition("/")
+            partition, _, rest = rest.partition("/")
+            offset, _, part = rest.partition("/")
+            if topic == Topic.TELEMETRY_RAW and partition.isdecimal() and offset.isdecimal():
+                return int(partition), int(offset), part
+    return None
+
+
+def _refused_place(record: Any) -> tuple[int, int, str] | None:
+    """Partition and offset of the raw record, and the reason, from the headers of a dead letter."""
+    said = {name: value.decode("utf-8", "replace") for name, value in record.headers if name.startswith("dlq-")}
+    partition, offset = said.get("dlq-partition", ""), said.get("dlq-offset", "")
+    if said.get("dlq-topic") != Topic.TELEMETRY_RAW or not partition.isdecimal() or not offset.isdecimal():
+        return None
+    return int(partition), int(offset), said.get("dlq-reason", "unknown")

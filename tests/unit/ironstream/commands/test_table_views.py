@@ -1,0 +1,37 @@
+"""What `ironstream tables` shows of a row."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ironstream.commands.table_views import VIEWS
+from ironstream.domain.alarms import Alarm, AlarmKey, Cause
+from ironstream.domain.segments import segments
+from ironstream.domain.windows.slots import Samples, Slots
+from tables import windows
+from tables.alarms import ALARMS
+
+
+def test_a_row_of_an_alarm_is_found_by_the_id_of_the_alarm() -> None:
+    key = AlarmKey("acme", "north", "pump-1", "overheat", "rule:hot", "temperature")
+    alarm = Alarm(key, "occurrence", 1, "ACTIVE", True, 3, 1, 1, Cause("telemetry.raw", 0, 7))
+    view = next(view for view in VIEWS if view.name == "alarms")
+
+    (entry,) = view.entries(ALARMS.key(key.alarm_id), ALARMS.pack(alarm))
+
+    assert entry["key"] == "acme/north/pump-1/overheat/rule:hot/temperature"
+    assert entry["state"] == "ACTIVE"
+
+
+def test_a_closed_window_is_shown_with_each_value_once() -> None:
+    slots, zeros = Slots(1), np.zeros(10, np.int64)
+    slots.open(np.array([0]), np.array([7]), timed=True)
+    slots.add_samples(Samples(segments(zeros), np.arange(10), np.arange(10) / 2, zeros.astype(np.uint8)), np.array([0]))
+    window = slots.all.take(np.array([0]))
+    window.finish()
+    view = next(view for view in VIEWS if view.name == "closed_windows")
+    key = windows.window_key(windows.CLOSED, 1_000_000, b"acme/north/pump-1/temperature", 7)
+
+    (entry,) = view.entries(key, windows.pack_window(window, 0))
+
+    assert (entry["count"], entry["mean"], entry["min"], entry["max"], entry["good"]) == (10, 2.25, 0.0, 4.5, 10)
