@@ -68,8 +68,8 @@ def _script(name: str, title: str, file: str, most: tuple[int, int], *, launches
 
     def missing() -> str | None:
         if not path.exists():
-            return f"{path} is not there"
-        return None if _PEERS_PYTHON.exists() else f"{_PEERS_PYTHON.parents[1]} is not there: run `make peers-venv`"
+            return f"benchmarks/peers/python/{file} is not there"
+        return None if _PEERS_PYTHON.exists() else "benchmarks/peers/.venv is not there: run `make peers-venv`"
 
     return Contender(name, title, commands, missing, most)
 

@@ -55,5 +55,5 @@ def build() -> str | None:
         return "there is no mvn on PATH (on Debian and Ubuntu: apt install maven openjdk-17-jdk)"
     done = subprocess.run([maven, "-B", "-q", "package"], cwd=_PROJECT, capture_output=True, text=True, check=False)
     if done.returncode:
-        return f"`mvn package` failed in {_PROJECT}:\n{(done.stdout + done.stderr)[-4000:]}"
+        return f"`mvn package` failed in benchmarks/peers/java:\n{(done.stdout + done.stderr)[-4000:]}"
     return None
