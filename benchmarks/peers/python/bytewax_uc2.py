@@ -31,6 +31,7 @@ WINDOW_MS: Final = 60_000
 _FRAME: Final = 5  # magic byte and schema id
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SNAPSHOT_S: Final = 10
+_STOP_S: Final = 20
 
 Power = tuple[int, float]
 """Time in ms and power in W."""
@@ -148,7 +149,10 @@ def main() -> int:
     for child in children:
         child.terminate()
     for child in children:
-        child.wait()
+        try:
+            child.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            child.kill()
     return 1 if received == signal.SIGCHLD else 0
 
 

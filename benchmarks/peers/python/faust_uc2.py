@@ -40,6 +40,9 @@ def build() -> faust.App:
         topic_partitions=_PARTITIONS,
         topic_disable_leader=True,
         consumer_auto_offset_reset="earliest",
+        cython_optimizations=True,
+        # without it each change of a row is a request of its own
+        producer_linger=0.05,
     )
     power = app.topic(os.environ["INPUT_TOPIC"], key_serializer="raw", value_serializer="raw")
     statistics = app.topic(os.environ["OUTPUT_TOPIC"], key_serializer="raw", value_serializer="raw")
