@@ -98,8 +98,9 @@ class App(faust.App):
             broker_commit_interval=config.commit_interval_s,
             broker_session_timeout=config.session_timeout_s,
             broker_heartbeat_interval=config.session_timeout_s / 5,
-            broker_rebalance_timeout=60.0,
-            broker_request_timeout=max(60.0, config.session_timeout_s * 2),
+            # An answer that got lost with its broker is waited for as long as a rebalance may take, and a little more.
+            broker_rebalance_timeout=max(30.0, config.session_timeout_s * 2),
+            broker_request_timeout=max(30.0, config.session_timeout_s * 2) + 5.0,
             broker_max_poll_interval=1000.0,
             broker_check_crcs=True,
             consumer_max_fetch_size=1024 * 1024,

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any, ClassVar, Protocol, cast
 
 import aiokafka
+import structlog
 from faust import Schema
 from faust.transport.consumer import ensure_TPset
 from faust.transport.drivers import aiokafka as driver
@@ -27,7 +28,10 @@ from ironstream.engine.records import Records
 from ironstream.engine.underway import UnderWay
 from ironstream.engine.unpack import Fetched, keep_fetched_bytes, records_of
 
+log = structlog.get_logger(__name__)
+
 _LONGEST_COMMIT_PAUSE_S = 30.0
+_LONGEST_OFFSET_COMMIT_S = 20.0
 _TRIM_EVERY_S = 5.0
 
 
@@ -184,7 +188,12 @@ class Consumer(driver.Consumer):
         if not offsets:
             return False
         crash_point("before_offsets")
-        committed = await self._commit(offsets)
+        try:
+            # What is durable does not wait for the group's coordinator: the next commit names its offsets again.
+            committed = await asyncio.wait_for(self._commit(offsets), _LONGEST_OFFSET_COMMIT_S)
+        except TimeoutError:
+            log.warning("the group's coordinator does not answer; offsets are committed later")
+            return False
         if committed:
             self._committed_offset.update(offsets)
         return committed
