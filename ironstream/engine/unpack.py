@@ -73,6 +73,9 @@ class FetchedBatches:
         self._raw: bytes = slow._records.raw
         self._check_crcs = slow._check_crcs
         self.next_fetch_offset: int = slow.next_fetch_offset
+        # A generator that has not begun holds its owner, and that the bytes: memory that only the garbage collector
+        # would find, and it looks for cycles as seldom as there are objects.
+        slow._records_iterator = None
 
     def __iter__(self) -> Iterator[FetchedBatch]:
         """Each batch; `next_fetch_offset` moves to the end."""

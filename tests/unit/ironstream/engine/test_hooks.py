@@ -100,7 +100,7 @@ USED: list[tuple[type[Any], tuple[str, ...]]] = [
     (BatchBuilder, ("_builder", "_relative_offset", "close", "size")),
     (fetcher.Fetcher, ("_records",)),
     (fetcher.FetchResult, ("_partition_records",)),
-    (fetcher.PartitionRecords, ("_check_crcs", "_records", "_tp", "next_fetch_offset")),
+    (fetcher.PartitionRecords, ("_check_crcs", "_records", "_records_iterator", "_tp", "next_fetch_offset")),
 ]
 """Class and the names of it that the engine uses, private ones among them."""
 
