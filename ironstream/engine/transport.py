@@ -25,6 +25,7 @@ from ironstream.engine.crashpoints import crash_point
 from ironstream.engine.memory import give_back
 from ironstream.engine.ownership import Ownership
 from ironstream.engine.records import Records
+from ironstream.engine.requests import encode_in_one_piece
 from ironstream.engine.underway import UnderWay
 from ironstream.engine.unpack import Fetched, keep_fetched_bytes, records_of
 
@@ -229,6 +230,7 @@ class Producer(driver.Producer):
     """One idempotent producer with acks from all in-sync replicas; the engine sends whole batches through it."""
 
     def _settings_extra(self) -> Mapping[str, Any]:
+        encode_in_one_piece()
         app = cast(Worker, self.app)
         return {**app.client_settings, "acks": "all", "enable_idempotence": True, "linger_ms": 0}
 
