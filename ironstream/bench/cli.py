@@ -12,7 +12,7 @@ import typer
 from ironstream.bench.burst import BurstResult, measure_burst
 from ironstream.bench.latency import WARM_UP_S, LatencyResults, measure_latency
 from ironstream.bench.limits import LimitsResult, measure_limits
-from ironstream.bench.pipeline import PipelineResult, Report, measure_pipeline
+from ironstream.bench.pipeline import PipelineResult, Report, Wire, measure_pipeline
 from ironstream.bench.report import latency_table, machine_line, pipeline_tables, restart_table
 from ironstream.bench.report_load import burst_tables, limits_table, scaling_table
 from ironstream.bench.restart import RestartResults, measure_restart
@@ -50,6 +50,9 @@ def pipeline(
         float, typer.Option(min=0.001, max=1000, help="Readings of each series in a second of its time.")
     ] = 10,
     workers: Annotated[int, typer.Option(min=1, max=12, help="Worker processes.")] = 1,
+    wire: Annotated[
+        Wire, typer.Option(help="Wire of raw and clean readings; with avro there is no baseline.")
+    ] = "json",
     baseline: Annotated[bool, typer.Option(help="Measure an ordinary Faust agent on a sample as well.")] = True,
     baseline_readings: Annotated[int, typer.Option(min=2, help="Readings of that sample.")] = 30_000,
     profile: Annotated[bool, typer.Option(help="Measure where the workers' time goes.")] = True,
@@ -74,9 +77,10 @@ def pipeline(
                 series=series,
                 hz=hz,
                 workers=workers,
+                wire=wire,
                 bootstrap=bootstrap,
                 profile=profile,
-                baseline_readings=min(baseline_readings, readings) if baseline else 0,
+                baseline_readings=min(baseline_readings, readings) if baseline and wire == "json" else 0,
                 report=report,
             )
         )

@@ -39,6 +39,8 @@ class Deployment:
         self.settings = settings
         self.folder = folder
         self.workers: list[Child] = []
+        self.variables: dict[str, str] = {}
+        """More settings for the processes that are started from here on."""
         self._kafka = kafka
         self._consumer = consumer
 
@@ -60,7 +62,7 @@ class Deployment:
             "IRONSTREAM_LOG_FORMAT": "json",
             "IRONSTREAM_LOG_LEVEL": "INFO",
         }
-        child = Child(name, command, self.folder / f"{name}.log", env | variables)
+        child = Child(name, command, self.folder / f"{name}.log", env | self.variables | variables)
         self.workers.append(child)
         child.start()
         return child

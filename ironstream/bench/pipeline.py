@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,8 @@ from ironstream.bench.baseline import BaselineResult, measure_baseline
 from ironstream.bench.deployment import BenchError, Deployment, deploy
 from ironstream.bench.measure import Machine, machine
 from ironstream.bench.plant import WINDOWS_S, Plant
-from ironstream.bench.preload import preload
+from ironstream.bench.plant_avro import avro_rows, write_schemas
+from ironstream.bench.preload import Rows, preload
 from ironstream.bench.profile import Split, read_profile, split
 from ironstream.bench.watch import Watch
 from ironstream.contract import Topic
@@ -23,6 +24,7 @@ from ironstream.contract import Topic
 HOUR_US: Final = 3_600_000_000
 _CLOSING_S: Final = 60.0
 
+Wire = Literal["json", "avro"]
 Report = Callable[[str, int, int | None], None]
 """Told what goes on: name of the step, done, of how many."""
 
@@ -73,6 +75,7 @@ async def measure_pipeline(
     hz: float,
     workers: int = 1,
     partitions: int | None = None,
+    wire: Wire = "json",
     bootstrap: str | None = None,
     profile: bool = True,
     baseline_readings: int = 0,
@@ -81,8 +84,8 @@ async def measure_pipeline(
     """Preload, run, count; then the baseline on `baseline_readings` of the same readings (0: none).
 
     `readings` is rounded down to the same number for each series; `partitions` of each topic, None leaves them to the
-    settings. Raises BenchError when a reading is lost, doubled
-    or refused, or windows or alarms are not as many as the readings make.
+    settings. `wire` is that of raw and clean readings. Raises BenchError when a reading is lost, doubled or refused,
+    or windows or alarms are not as many as the readings make.
     """
     steps = readings // series
     if steps < 2:
@@ -93,7 +96,11 @@ async def measure_pipeline(
     total = steps * series
     report("starting Kafka", 0, None)
     async with deploy(plant.topology(), WINDOWS_S, bootstrap, partitions) as deployment:
-        await preload(deployment.settings, plant, values, lambda done: report("preloading", done, total))
+        rows_of: Rows = Plant.rows
+        if wire == "avro":
+            rows_of = avro_rows
+            deployment.variables |= write_schemas(deployment.folder / "schemas")
+        await preload(deployment.settings, plant, values, lambda done: report("preloading", done, total), rows_of)
         paths = [deployment.folder / f"profile-{number}.json" for number in range(workers)]
         started = [deployment.worker(f"worker-{n}", path if profile else None) for n, path in enumerate(paths)]
         watch = Watch(deployment, Topic.TELEMETRY_CLEAN, started)
@@ -115,7 +122,7 @@ async def measure_pipeline(
         series=series,
         hz=hz,
         readings=total,
-        bytes_per_reading=len(next(plant.rows([0], range(1), values))[1]),
+        bytes_per_reading=len(next(iter(rows_of(plant, [0], range(1), values)))[1]),
         seconds=seconds,
         readings_per_s=(end.records - start.records) / seconds,
         worker_cpu_s_per_million=(end.worker_cpu_s - start.worker_cpu_s) / millions,

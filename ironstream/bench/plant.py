@@ -21,7 +21,7 @@ ALARM_ABOVE: Final = 69.0
 ALARM_DEADBAND: Final = 4.0
 _PER_ASSET: Final = 10
 _SWING_S: Final = 60.0
-_SKEW_US: Final = 3_000
+SKEW_US: Final = 3_000
 
 Row = tuple[bytes, bytes]
 """Key and value of a record."""
@@ -155,6 +155,10 @@ class Plant:
             )
             at += len(some)
 
+    def series_of(self, asset: int) -> range:
+        """The series of a machine."""
+        return range(asset * _PER_ASSET, min((asset + 1) * _PER_ASSET, self.series))
+
     def _templates(self, asset: int) -> tuple[int, list[tuple[str, str, str]]]:
         """Number of the machine's first series, and what stands around value, times and seq for each of its series."""
         if (known := self._known_templates.get(asset)) is not None:
@@ -206,4 +210,4 @@ _WINDOWS: Final = (
 
 
 def _stamps(device_us: int) -> str:
-    return f'{{"device_time":"{to_iso(device_us)}","gateway_time":"{to_iso(device_us + _SKEW_US)}"}}'
+    return f'{{"device_time":"{to_iso(device_us)}","gateway_time":"{to_iso(device_us + SKEW_US)}"}}'

@@ -20,8 +20,16 @@ _BLOCK_ROWS: Final = 20_000
 _UNDER_WAY: Final = 32
 
 
+Rows = Callable[[Plant, list[int], range, NDArray[np.float64]], Iterable[Row]]
+"""Makes the readings of some machines at some steps: `Plant.rows`, or another of the same arguments."""
+
+
 async def preload(
-    settings: Settings, plant: Plant, values: NDArray[np.float64], report: Callable[[int], None] = lambda _: None
+    settings: Settings,
+    plant: Plant,
+    values: NDArray[np.float64],
+    report: Callable[[int], None] = lambda _: None,
+    rows_of: Rows = Plant.rows,
 ) -> int:
     """Write one reading of every series for each row of `values` (steps, series); returns how many are in Kafka.
 
@@ -38,7 +46,7 @@ async def preload(
         for start in range(0, len(values), steps):
             block = range(start, min(start + steps, len(values)))
             for partition, assets in enumerate(placed):
-                rows = plant.rows(assets, block, values)
+                rows = rows_of(plant, assets, block, values)
                 total += await write(producer, settings.topic(Topic.TELEMETRY_RAW), partition, rows)
                 report(total)
     finally:

@@ -27,6 +27,15 @@ def _few_partitions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IRONSTREAM_COMMIT_INTERVAL_S", "0.5")
 
 
+async def test_a_pipeline_run_in_avro_counts_every_reading(kafka: EmbeddedKafka) -> None:
+    result = await measure_pipeline(
+        readings=3_000, series=100, hz=10, wire="avro", bootstrap=kafka.bootstrap, profile=False
+    )
+    assert result.counts.clean == 3_000
+    assert result.counts.windows[1] == 300
+    assert result.bytes_per_reading < 200
+
+
 async def test_a_pipeline_run_counts_every_reading_and_says_where_the_time_went(kafka: EmbeddedKafka) -> None:
     told: list[str] = []
 
