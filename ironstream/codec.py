@@ -71,8 +71,6 @@ _SEPARATOR: Final = b",%d," % _SENTINEL
 _batch_decoder: Final = msgspec.json.Decoder(list[WireReading | int])
 _decoder: Final = msgspec.json.Decoder(WireReading)
 encode_reading: Final = msgspec.json.Encoder().encode
-decode_reading: Final = _decoder.decode
-"""For a record that is known to be a plain reading."""
 _KNOWN: Final = {
     "": frozenset(WireReading.__struct_fields__),
     "timestamps": frozenset(Timestamps.__struct_fields__),
