@@ -17,6 +17,7 @@ import uvloop
 from agents import alarms, events, telemetry
 from agents.telemetry_wire import AvroWire, JsonWire
 from ironstream.engine.app import App, EngineConfig
+from ironstream.engine.connections import survive_closed_transports
 from ironstream.errors import BrokerError, ConfigurationError
 from ironstream.metrics import MetricsServer
 from ironstream.schemas import Schemas
@@ -73,6 +74,7 @@ def prepare_process() -> None:
     gc.set_threshold(50_000, 10, 10)
     # Sockets in C: about a tenth of a worker's time, for the main loop and for that of Faust's consumer thread.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    survive_closed_transports()
 
 
 def run(app: App) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import faust
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer import fetcher
 from aiokafka.coordinator.assignors.abstract import AbstractPartitionAssignor
 from aiokafka.producer.message_accumulator import BatchBuilder
@@ -97,6 +98,7 @@ USED: list[tuple[type[Any], tuple[str, ...]]] = [
     (manager.TableManager, ("_recovery", "_update_channels")),
     (AIOKafkaProducer, ("create_batch", "send_batch", "send_and_wait")),
     (AIOKafkaConsumer, ("_fetcher",)),
+    (AIOKafkaConnection, ("close", "host", "port", "send")),
     (BatchBuilder, ("_builder", "_relative_offset", "close", "size")),
     (fetcher.Fetcher, ("_records",)),
     (fetcher.FetchResult, ("_partition_records",)),
