@@ -95,7 +95,7 @@ class Quality:
         self._unit(judged, series)
         sent = reading.quality
         if sent in CODES:
-            judged.code = CODES.index(sent)
+            judged.code = max(judged.code, CODES.index(sent))
         elif sent is not None:
             judged.worsen(2, "device_quality")
         self._judge(judged, series, now)
