@@ -8,11 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from ironstream.embedded import EmbeddedKafka
 from ironstream.settings import Settings
 
 PARTITIONS = 4
+
+# How long an example takes says what else the machine does, and nothing of the code.
+settings.register_profile("ironstream", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ironstream")
 
 
 @pytest.fixture(autouse=True)
