@@ -38,8 +38,8 @@ class Topology(Protocol):
     def series(self, tenant: str, site: str, asset: str, parameter: str, /) -> SeriesRules:
         """The rules of any series."""
 
-    def declared_series(self) -> list[SeriesId]:
-        """The series that the topology names."""
+    def watched_series(self) -> list[SeriesId]:
+        """The series that the topology names and whose silence raises an alarm."""
 
     def event_rules(self, tenant: str, site: str, asset: str, /) -> tuple[ConditionRule, ...]:
         """The alarm rules on events of an asset."""
@@ -59,7 +59,7 @@ class LiveTopology:
         self._rows = LiveRows(TOPOLOGY, store)
         held = self._rows.get(TOPOLOGY_ROW)
         if held is not None:
-            compiled = _compiled(held.version, held.packed)
+            compiled = self._of(TopologyChange(held.version, held.packed))
             if compiled is not None:
                 self.current, self.version = compiled, held.version
 
@@ -68,13 +68,21 @@ class LiveTopology:
         change = decode_control(control)
         if not isinstance(change, TopologyChange):
             return False
-        compiled = _compiled(change.version, change.packed)
+        compiled = self._of(change)
         if compiled is None:
             self.refused += 1
             return False
+        is_another = compiled is not self.current
         self.current, self.version = compiled, change.version
         self._rows[TOPOLOGY_ROW] = HeldTopology(change.version, change.packed)
-        return True
+        return is_another
+
+    def _of(self, change: TopologyChange) -> Topology | None:
+        # A number stands for one text: that of the current one need not be compiled and kept twice.
+        try:
+            return self.current if change.version == self.current.version else _compiled(change.version, change.text)
+        except (ValueError, zlib.error):
+            return None
 
     def flush(self) -> None:
         """Write the row if it changed."""
@@ -82,11 +90,7 @@ class LiveTopology:
 
 
 @lru_cache(maxsize=4)
-def _compiled(version: int, packed: str) -> Topology | None:
+def _compiled(version: int, text: bytes) -> Topology | None:
     """Compiled once for all partitions of the process, which name the same version within moments."""
-    try:
-        text = TopologyChange(version, packed).text
-    except (ValueError, zlib.error):
-        return None
     topology = check_text(text).topology
     return None if topology is None else compile_topology(topology, version)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
 from functools import lru_cache, partial
 
 import numpy as np
@@ -18,11 +17,12 @@ from agents.telemetry_output import TelemetryOutput
 from agents.telemetry_state import TelemetryState
 from agents.telemetry_wire import JsonWire, Wire
 from ironstream.codec import NO_SCHEMAS
-from ironstream.contract import CONTROL_KEY, SeriesId, Topic
+from ironstream.contract import CONTROL_KEY, Topic
 from ironstream.domain.batch import Batch, Finding
 from ironstream.domain.conditions import Change
 from ironstream.domain.quality import assess
 from ironstream.domain.rules import SeriesRules
+from ironstream.domain.series import Identity
 from ironstream.domain.windows.level import Closed
 from ironstream.domain.windows.results import results
 from ironstream.engine.api import Chunk, LogicFactory, Outputs, Record, Records, Store
@@ -96,10 +96,10 @@ class TelemetryPartition:
         self.state.load(topology.series)
         for row in range(len(self.state.table)):
             self._output.register(row)
-        for series in topology.declared_series():
-            # Silence of a series that never spoke can only be noticed where it would speak.
+        # Silence of a series that never spoke can only be noticed where it would speak.
+        for series in topology.watched_series():
             if murmur_partition(series.kafka_key, self._partitions) == self._partition:
-                self._declare(series, topology.series)
+                self._declare((series.tenant_id, series.site_id, series.asset_id, series.parameter))
 
     @property
     def topology_version(self) -> int:
@@ -110,10 +110,9 @@ class TelemetryPartition:
         self.state.register(row, rules)
         self._output.register(row)
 
-    def _declare(self, series: SeriesId, rules_of: Callable[[str, str, str, str], SeriesRules]) -> None:
-        identity = (series.tenant_id, series.site_id, series.asset_id, series.parameter)
-        rules = rules_of(*identity)
-        if self.state.table.find(identity) is None and any(rule.kind == "no_data" for rule in rules.conditions):
+    def _declare(self, identity: Identity) -> None:
+        if self.state.table.find(identity) is None:
+            rules = self._live.current.series(*identity)
             self._new_series(self.state.table.add(identity, rules), rules)
 
     def apply(self, chunk: Chunk, out: Outputs) -> None:
@@ -129,7 +128,11 @@ class TelemetryPartition:
             self._take(records[done:] if done else records, out)
 
     def flush(self) -> None:
-        """Write every changed row into the store."""
+        """Write every changed row into the store, and let go of windows that can no longer be restated."""
+        self.state.expire()
+        self._write()
+
+    def _write(self) -> None:
         self.state.flush()
         self._live.flush()
         self._clock.flush()
@@ -138,7 +141,7 @@ class TelemetryPartition:
         self._clock.advance(record.timestamp)
         if self._live.follow(record):
             # The rows know nothing of rules, so a new version takes over what the old one left.
-            self.flush()
+            self._write()
             before = self.state
             self._build()
             self._output.changes(self.state.withdraw(before), {}, record.offset, self._clock.now_ms, out)

@@ -7,41 +7,31 @@ from typing import Any
 
 import numpy as np
 
+from agents.closed_windows import ClosedWindows
 from ironstream.domain.conditions import Change, Conditions
 from ironstream.domain.duplicates import Duplicates
 from ironstream.domain.rules import SeriesRules, WindowSize
-from ironstream.domain.segments import Ints
 from ironstream.domain.series import SeriesTable
-from ironstream.domain.windows.level import Closed, KeptWindows
-from ironstream.domain.windows.slots import Windows
+from ironstream.domain.windows.level import KeptWindows
 from ironstream.domain.windows.stage import WindowStage
 from ironstream.engine.api import Store
 from tables import windows as window_rows
 from tables.series import ASSETS, CONDITIONS, SERIES, identity_of, series_name
 
-_EXPIRE_EVERY = 64
-"""Closed windows of a series are expired when this many are due."""
-_ANY_NUMBER = 1 << 62
-_MOST_LOOKUPS = 4096
-"""A longer silence is expired by scanning what there is instead."""
-
 
 class TelemetryState:
-    """Series, windows and conditions of a partition. Implements `windows.late.Archive`."""
+    """Series, windows and conditions of a partition."""
 
     def __init__(self, store: Store, sizes: Sequence[WindowSize]) -> None:
         self.table = SeriesTable()
         self.seen = Duplicates()
         self.conditions = Conditions()
-        self.windows = WindowStage(sizes, self)
         self.names: list[bytes] = []
         """Name of each series in keys."""
+        self._closed = ClosedWindows(store, sizes, self.names)
+        self.windows = WindowStage(sizes, self._closed)
         self._store = store
         self._reopened_rows: set[bytes] = set()
-        self._expired: list[dict[int, int]] = [{} for _ in sizes]
-        """Per size and series, the number below which no window is kept any more."""
-        self._restored = 0
-        """Series that were there when this run began: only they can have windows that it did not make."""
 
     # -- rules ----------------------------------------------------------------------------------------------------
 
@@ -57,7 +47,9 @@ class TelemetryState:
     def load(self, rules_of: Any) -> None:
         """Take in all rows of the store; `rules_of(tenant, site, asset, parameter)` gives the rules of each series."""
         elements = []
-        for key, row in self._store.scan(SERIES.prefix):
+        rows = list(self._store.scan(SERIES.prefix))
+        self.windows.reserve(len(rows))
+        for key, row in rows:
             identity = identity_of(key[len(SERIES.prefix) :])
             element, rest = SERIES.split(row)
             series = self.table.add(identity, rules_of(*identity))
@@ -68,7 +60,6 @@ class TelemetryState:
                     self.table.units[series] = rest.get("unit")
             self.register(series, self.table.series_rules[series])
         self.table.state[: len(elements)] = SERIES.join(elements)
-        self._restored = len(elements)
         for key, row in self._store.scan(ASSETS.prefix):
             element, _ = ASSETS.unpack(row)
             tenant, site, asset = key[len(ASSETS.prefix) :].decode().split("/")
@@ -124,53 +115,11 @@ class TelemetryState:
                 self.windows.reopened.windows[by_size[size], series, number] = window_rows.unpack_window(row)
                 self._reopened_rows.add(key)
 
-    # -- closed windows -------------------------------------------------------------------------------------------
-
-    def find(self, level: int, series: int, number: int) -> Windows | None:
-        """A closed window that can still be restated."""
-        size = self.windows.sizes[level].size_us
-        row = self._store.get(window_rows.window_key(window_rows.CLOSED, size, self.names[series], number))
-        return None if row is None else window_rows.unpack_window(row)
-
-    def keep(self, closed: Closed, watermark: Ints) -> None:
-        """Keep closed windows for as long as they can be restated, and let go of those that no longer can."""
-        put, names, size = self._store.put, self.names, closed.size_us
-        level = next(at for at, one in enumerate(self.windows.sizes) if one.size_us == size)
-        expired, restored = self._expired[level], self._restored
-        numbers = closed.windows.head["index"].tolist()
-        rows = window_rows.pack_windows(closed.windows)
-        for series, number, row in zip(closed.series.tolist(), numbers, rows, strict=True):
-            put(window_rows.window_key(window_rows.CLOSED, size, names[series], number), row)
-            if series >= restored and number < expired.get(series, _ANY_NUMBER):
-                expired[series] = number
-        self._expire(level, np.unique(closed.series), watermark)
-
-    def _expire(self, level: int, touched: Ints, watermark: Ints) -> None:
-        size = self.windows.sizes[level]
-        expired = self._expired[level]
-        for series in touched.tolist():
-            cutoff = (int(watermark[series]) - size.late_retention_us) // size.size_us - 1
-            # What an earlier run of the worker left is less than one turn behind.
-            before = expired.setdefault(series, cutoff - _EXPIRE_EVERY)
-            if cutoff - before >= _EXPIRE_EVERY:
-                expired[series] = cutoff
-                self._expire_series(size.size_us, series, before, cutoff)
-
-    def _expire_series(self, size_us: int, series: int, first: int, cutoff: int) -> None:
-        name = self.names[series]
-        if cutoff - first <= _MOST_LOOKUPS:
-            keys = [
-                window_rows.window_key(window_rows.CLOSED, size_us, name, number) for number in range(first, cutoff)
-            ]
-            gone = [key for key in keys if self._store.get(key) is not None]
-        else:
-            prefix = window_rows.window_prefix(window_rows.CLOSED, size_us, name)
-            kept = (key for key, _ in self._store.scan(prefix))
-            gone = [key for key in kept if window_rows.parse_window_key(window_rows.CLOSED, key)[2] < cutoff]
-        for key in gone:
-            self._store.delete(key)
-
     # -- flush ----------------------------------------------------------------------------------------------------
+
+    def expire(self) -> None:
+        """Delete the closed windows that no reading can restate any more; see `ClosedWindows.expire`."""
+        self._closed.expire(self.table.state["watermark"][: len(self.table)])
 
     def flush(self) -> None:
         """Put every row that changed since the last flush into the store."""

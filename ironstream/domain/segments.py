@@ -46,8 +46,11 @@ def segments(column: NDArray[Any]) -> Segments:
     new = np.empty(n, np.bool_)
     new[0] = True
     np.not_equal(column[1:], column[:-1], out=new[1:])
-    start = np.flatnonzero(new)
-    length = np.diff(start, append=n)
+    start = new.nonzero()[0]
+    # np.diff with `append` says the same and takes ten times as long: a batch of a few rows is mostly such calls.
+    length = np.empty_like(start)
+    np.subtract(start[1:], start[:-1], out=length[:-1])
+    length[-1] = n - start[-1]
     return Segments(column[start], start, length, np.repeat(np.arange(len(start)), length))
 
 

@@ -66,6 +66,19 @@ RULES: Final = np.dtype(
 )
 
 
+def _fresh() -> NDArray[Any]:
+    fresh = np.zeros((), SERIES_STATE)
+    for name in ("watermark", "heard", "last_append", "last_time", "good_time", "held_since"):
+        fresh[name] = NEVER
+    for name in ("last_value", "good_value", "held_value"):
+        fresh[name] = np.nan
+    return fresh
+
+
+_FRESH: Final = _fresh()
+"""State of a series that never spoke."""
+
+
 class SeriesTable:
     """All series of a partition."""
 
@@ -104,11 +117,7 @@ class SeriesTable:
         self.identities.append(identity)
         self.series_rules.append(rules)
         self.units.append(rules.unit)
-        fresh = self.state[row]
-        for name in ("watermark", "heard", "last_append", "last_time", "good_time", "held_since"):
-            fresh[name] = NEVER
-        for name in ("last_value", "good_value", "held_value"):
-            fresh[name] = np.nan
+        self.state[row] = _FRESH
         self.set_rules(row, rules)
         return row
 

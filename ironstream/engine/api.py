@@ -76,6 +76,9 @@ class Store(Protocol):
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """All rows whose key starts with `prefix`, in key order, uncommitted changes included."""
 
+    def stored(self, first: bytes, end: bytes) -> Iterator[bytes]:
+        """Keys of the rows from `first` up to but without `end`, in order, as the last commit left them."""
+
 
 class PartitionLogic(Protocol):
     """An agent's work on one partition."""

@@ -135,6 +135,16 @@ class PartitionStore:
                 yield ahead, changed
             ahead = next(pending, None)
 
+    def stored(self, first: bytes, end: bytes) -> Iterator[bytes]:
+        """Keys of the rows from `first` up to but without `end`, in order, as the last commit left them."""
+        last = first
+        for key in cast("Iterable[bytes]", self._db.keys(from_key=first)):
+            if key >= end:
+                return
+            last = key
+            yield key
+        check_end(self._db, last, self._path)
+
     def _stored(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Rows of the database whose key starts with `prefix`."""
         last = prefix

@@ -92,6 +92,9 @@ class MemoryStore:
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         yield from sorted((key, value) for key, value in self.rows.items() if key.startswith(prefix))
 
+    def stored(self, first: bytes, end: bytes) -> Iterator[bytes]:
+        yield from sorted(key for key in self.rows if first <= key < end)
+
 
 def record(offset: int, key: bytes | None, value: bytes | None, timestamp: int, headers: Headers = ()) -> MemoryRecord:
     """A record with an append time of `timestamp` ms."""

@@ -30,5 +30,5 @@ class HandMadeTopology:
     def series(self, tenant: str, site: str, asset: str, parameter: str) -> SeriesRules:
         return SeriesRules(conditions=self.rules)
 
-    def declared_series(self) -> list[SeriesId]:
+    def watched_series(self) -> list[SeriesId]:
         return []

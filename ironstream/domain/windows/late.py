@@ -24,8 +24,8 @@ class Archive(Protocol):
     def find(self, level: int, series: int, number: int) -> Windows | None:
         """One closed window as it was kept (timed ones with their values beside the moments), or None."""
 
-    def keep(self, closed: Closed, watermark: Ints) -> None:
-        """Keep closed windows; let go of those that can no longer be restated at `watermark` (of every series)."""
+    def keep(self, closed: Closed) -> None:
+        """Keep closed windows for as long as they can be restated."""
 
 
 class Reopened:

@@ -108,7 +108,7 @@ class Level:
         if samples is not None and len(samples[0]):
             arrivals.append(self._sample_arrival(*samples))
         arrivals += [self._part_arrival(part) for part in parts if len(part)]
-        scratch = Slots()
+        scratch: Slots | None = None
         scratch_series: list[Ints] = []
         for arrival in arrivals:
             closing = self._passed(arrival.series, arrival.number, watermark)
@@ -117,6 +117,7 @@ class Level:
             beside = np.flatnonzero(closing & ~occupied)
             if len(beside):
                 first = sum(len(series) for series in scratch_series)
+                scratch = scratch or Slots()
                 scratch.grow(first + len(beside))
                 scratch_series.append(arrival.series[beside])
                 arrival.put(scratch, beside, np.arange(first, first + len(beside)))
@@ -135,7 +136,7 @@ class Level:
         return passed
 
     def _close(
-        self, watermark: Ints, touched: Ints, scratch: Slots, scratch_series: list[Ints], *, by_silence: bool
+        self, watermark: Ints, touched: Ints, scratch: Slots | None, scratch_series: list[Ints], *, by_silence: bool
     ) -> Closed | None:
         candidates = self.slots_of(touched)
         number = self.slots.head["index"][candidates]
@@ -144,14 +145,14 @@ class Level:
         passed = np.zeros(len(candidates), np.bool_)
         passed[taken] = self._passed(owner[taken], number[taken], watermark)
         real = candidates[passed]
-        beside = np.concatenate(scratch_series) if scratch_series else np.empty(0, np.int64)
-        if not len(real) and not len(beside):
+        if not len(real) and scratch is None:
             return None
         windows = self.slots.all.take(real)
         series = owner[passed]
         self.slots.free(real)
         self.dirty[series] = True
-        if len(beside):
+        if scratch is not None:
+            beside = np.concatenate(scratch_series)
             windows = joined(windows, scratch.all.take(np.arange(len(beside))))
             series = np.concatenate([series, beside])
         if by_silence:

@@ -34,6 +34,11 @@ class WindowStage:
         self._finest: Ints = np.empty(0, np.int64)
         self._above: Ints = np.empty((len(self.levels), 0), np.int64)
 
+    def reserve(self, series: int) -> None:
+        """Have room for so many series; without it there is some for each new one, at the cost of copies."""
+        for level in self.levels:
+            level.grow(series)
+
     def register(self, series: int, sizes_us: Sequence[int]) -> None:
         """Say which sizes a series gets; called when it is first seen and when its rules change."""
         if series >= len(self._finest):
@@ -61,7 +66,7 @@ class WindowStage:
             if here.any():
                 late[here] = level.is_late(rows.series[here], level.number(rows.time[here]), rows.before[here])
         if not late.any():
-            return self._kept(self._advance(rows, finest, table.state["watermark"]), table.state["watermark"]), []
+            return self._kept(self._advance(rows, finest, table.state["watermark"])), []
         closed: list[Closed] = []
         findings: list[Finding] = []
         runs = segments(rows.series)
@@ -79,7 +84,7 @@ class WindowStage:
                 last = segments(some.series).last
                 watermark[some.series[last]] = np.maximum(some.before[last], some.time[last])
                 # Kept at once: the late readings of the next round may belong to what closes in this one.
-                closed += self._kept(self._advance(some, finest[on_time], watermark), watermark)
+                closed += self._kept(self._advance(some, finest[on_time], watermark))
         return closed, findings
 
     def tick(self, table: SeriesTable, now: int) -> list[Closed]:
@@ -95,16 +100,16 @@ class WindowStage:
         state = table.state[:n][seen]
         watermark[seen] = state["watermark"] + np.maximum(now - state["last_append"], 0)
         # Kept at once: what silence closes now may reopen a window that has just been restated.
-        self._kept(closed, table.state["watermark"])
-        return closed + self._kept(self._ascend(None, None, watermark, seen, by_silence=True), table.state["watermark"])
+        self._kept(closed)
+        return closed + self._kept(self._ascend(None, None, watermark, seen, by_silence=True))
 
-    def _kept(self, closed: list[Closed], watermark: Ints) -> list[Closed]:
+    def _kept(self, closed: list[Closed]) -> list[Closed]:
         for one in closed:
-            self._archive.keep(one, watermark)
+            self._archive.keep(one)
         return closed
 
     def _advance(self, rows: Batch, finest: Ints, watermark: Ints) -> list[Closed]:
-        return self._ascend(rows, finest, watermark, np.unique(rows.series), by_silence=False)
+        return self._ascend(rows, finest, watermark, segments(rows.series).key, by_silence=False)
 
     def _ascend(
         self, rows: Batch | None, finest: Ints | None, watermark: Ints, touched: Ints, *, by_silence: bool

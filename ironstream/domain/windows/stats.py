@@ -45,19 +45,24 @@ WINDOW: Final = np.dtype(
 FREE: Final = NEVER
 
 
+def _blank() -> NDArray[Any]:
+    blank = np.zeros((), WINDOW)
+    blank["index"], blank["last_time"], blank["first_time"] = FREE, NEVER, _FOREVER
+    blank["minimum"], blank["maximum"] = np.inf, -np.inf
+    return blank
+
+
+_BLANK: Final = _blank()
+
+
 def empty_windows(count: int) -> NDArray[Any]:
     """`count` free windows."""
-    windows = np.zeros(count, WINDOW)
-    reset(windows, slice(None))
-    return windows
+    return np.full(count, _BLANK)
 
 
 def reset(windows: NDArray[Any], at: Any) -> None:
     """Make windows free again."""
-    blank = np.zeros(1, WINDOW)
-    blank["index"], blank["last_time"], blank["first_time"] = FREE, NEVER, _FOREVER
-    blank["minimum"], blank["maximum"] = np.inf, -np.inf
-    windows[at] = blank[0]
+    windows[at] = _BLANK
 
 
 def summarize(values: Floats, times: Ints, counts: Ints) -> NDArray[Any]:

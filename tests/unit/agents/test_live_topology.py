@@ -3,7 +3,7 @@ import pytest
 
 from agents.alarms import AlarmsPartition
 from agents.events import EventsPartition
-from agents.live_topology import NEVER_NAMED
+from agents.live_topology import NEVER_NAMED, LiveTopology
 from ironstream.contract import CONTROL_KEY, Topic
 from ironstream.engine.control import TopologyChange, encode_control
 from tests.support.engine import MemoryRecord, MemoryStore, RecordedOutputs, chunk, record
@@ -43,6 +43,19 @@ def test_the_version_that_the_log_names_holds_from_there_on_also_after_a_restart
     assert [sent.topic for sent in out.sent] == [Topic.ALARMS_CLEAN, Topic.DLQ_ALARMS, Topic.DLQ_ALARMS]
 
 
+def test_the_topology_that_a_worker_began_with_is_not_made_again_when_the_log_names_it() -> None:
+    began_with = HandMadeTopology(version=4)
+    store = MemoryStore()
+    live = LiveTopology(store, began_with)
+    assert live.version == NEVER_NAMED
+    assert not live.follow(change(0, 4, b"version: 1\n"))
+    assert live.version == 4
+    assert live.current is began_with
+    live.flush()
+    assert LiveTopology(store, began_with).current is began_with
+    assert LiveTopology(store, HandMadeTopology(version=3)).current.version == 4
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -63,7 +76,7 @@ def test_a_version_that_cannot_be_compiled_is_refused_and_the_one_before_stays(v
 
 def test_what_a_withdrawn_rule_has_raised_is_cleared_and_its_numbers_go_on() -> None:
     out = RecordedOutputs()
-    logic = EventsPartition(MemoryStore(), 0, HandMadeTopology())
+    logic = EventsPartition(MemoryStore(), 0, HandMadeTopology(version=0))
     log = [
         change(0, 1, WITH_RULE),
         record(1, b"k", STOPPED, NOW_MS),

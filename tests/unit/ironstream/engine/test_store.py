@@ -276,3 +276,16 @@ def test_scan_and_get_agree_with_a_dict_whatever_is_committed(
             assert list(store.scan(prefix)) == sorted((k, v) for k, v in model.items() if k.startswith(prefix))
         assert store.get(key) == model.get(key)
     store.close()
+
+
+def test_what_is_stored_is_what_the_last_commit_left(store: PartitionStore) -> None:
+    store.put(b"k/1", b"")
+    store.put(b"k/2", b"")
+    store.put(b"k/4", b"")
+    assert list(store.stored(b"k/", b"k/9")) == []
+    store.write(store.take_changes().items(), COMMIT)
+    store.put(b"k/3", b"")
+    store.delete(b"k/2")
+    assert list(store.stored(b"k/1", b"k/4")) == [b"k/1", b"k/2"]
+    assert list(store.stored(b"k/3", b"z")) == [b"k/4"]
+    assert list(store.stored(b"k/5", b"k/9")) == []

@@ -10,7 +10,6 @@ import pytest
 from ironstream.domain.duplicates import Duplicates
 from ironstream.domain.quality import assess
 from ironstream.domain.rules import SeriesRules, WindowSize
-from ironstream.domain.segments import Ints
 from ironstream.domain.windows.level import Closed
 from ironstream.domain.windows.results import results
 from ironstream.domain.windows.slots import Windows
@@ -29,7 +28,7 @@ class Archive:
     def find(self, level: int, series: int, number: int) -> Windows | None:
         return self.kept.get((level, series, number))
 
-    def keep(self, closed: Closed, watermark: Ints) -> None:
+    def keep(self, closed: Closed) -> None:
         level = [size.size_us for size in SIZES].index(closed.size_us)
         for at, series in enumerate(closed.series.tolist()):
             number = int(closed.windows.head["index"][at])
