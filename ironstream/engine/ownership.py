@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from aiokafka import TopicPartition
@@ -20,11 +20,14 @@ from ironstream.engine.control import TopologyChange, encode_control
 from ironstream.engine.crashpoints import crash_point
 from ironstream.engine.database import StoreOptions
 from ironstream.engine.losses import first_position, refuse_added_partitions, refuse_lost_changelog, report_expired
+from ironstream.engine.memory import objects_that_stay
 from ironstream.engine.outbox import Outbox
 from ironstream.engine.partition import Partition, PartitionOutputs
 from ironstream.engine.restore import Restored, restore_partitions, start_anew
 
 log = structlog.get_logger(__name__)
+
+_COMMITS_AT_ONCE: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ class Ownership:
         self._agents: dict[str, AgentSpec] = {}
         self._store_options = StoreOptions(config.store_cache_mb)
         self._taking_over = asyncio.Lock()
+        self._committing = asyncio.Semaphore(_COMMITS_AT_ONCE)
         self._epoch = 0
         self._last_numbers: set[int] = set()
 
@@ -89,12 +93,13 @@ class Ownership:
     async def commit(self) -> dict[TP, int]:
         """Commit all partitions; returns the position each has reached. Raises when one cannot be committed."""
         owned = dict(self.partitions)
-        commits = []
-        for partition in owned.values():
-            commits.append(asyncio.create_task(partition.commit()))
-            # Rows are gathered without an await: let the rest of the worker have its turn between partitions.
-            await asyncio.sleep(0)
-        return dict(zip(owned, await asyncio.gather(*commits), strict=True))
+        positions = await asyncio.gather(*(self._commit(partition) for partition in owned.values()))
+        return dict(zip(owned, positions, strict=True))
+
+    async def _commit(self, partition: Partition) -> int:
+        # Few at once: the rows of a commit are in memory until it ends, and gathering them is work without an await.
+        async with self._committing:
+            return await partition.commit()
 
     async def take_over(self, assignment: set[TP], consumer: Any, producer: Any) -> None:
         """Restore all partitions of `assignment` that are not at hand, and say which topology holds.
@@ -132,9 +137,10 @@ class Ownership:
                 for one in restored.values():
                     one.store.close()
                 return
-            for tp, agent in missing.items():
-                self.partitions[tp] = self._partition(tp, agent, restored[_changelog(tp, agent)], oldest[tp])
-                await asyncio.sleep(0)
+            with objects_that_stay():
+                for tp, agent in missing.items():
+                    self.partitions[tp] = self._partition(tp, agent, restored[_changelog(tp, agent)], oldest[tp])
+                    await asyncio.sleep(0)
             self.restore_seconds = time.perf_counter() - started
             log.info(
                 "partitions restored",

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -153,15 +153,9 @@ class Partition:
 
     async def _append(self, changes: dict[bytes, bytes | None], marker: Marker) -> None:
         """Write rows and marker to the changelog and check that nobody else wrote meanwhile."""
-        rows: list[OutputRow] = []
-        for key, value in changes.items():
-            row_key, row_value, headers = row_record(self._claim, key, value)
-            rows.append((marker.time_ms, row_key, row_value, headers))
-        marker_key, marker_value = marker_record(self._claim, marker)
-        rows.append((marker.time_ms, marker_key, marker_value, ()))
-        self._changelog.extend(rows)
+        written = self._changelog.extend(self._records(changes, marker))
         await asyncio.gather(*self._changelog.unsent())
-        expected = self._changelog_offset + len(rows)
+        expected = self._changelog_offset + written
         if self._changelog.last_offset + 1 != expected:
             raise FencedError(
                 f"{self._changelog_topic}, partition {self.partition}: another worker has claimed it "
@@ -169,6 +163,13 @@ class Partition:
                 "this worker stops; its partitions have another owner and nothing is lost",
             )
         self._changelog_offset = expected
+
+    def _records(self, changes: dict[bytes, bytes | None], marker: Marker) -> Iterator[OutputRow]:
+        for key, value in changes.items():
+            row_key, row_value, headers = row_record(self._claim, key, value)
+            yield marker.time_ms, row_key, row_value, headers
+        marker_key, marker_value = marker_record(self._claim, marker)
+        yield marker.time_ms, marker_key, marker_value, ()
 
     async def close(self) -> None:
         """Let go of the partition; the state in memory ends here."""

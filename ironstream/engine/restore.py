@@ -9,18 +9,21 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from ironstream.engine.changelog import CLAIM_ID_LENGTH, Replay, claim_key, is_marker_of
 from ironstream.engine.crashpoints import crash_point
 from ironstream.engine.database import StoreOptions, discard
+from ironstream.engine.records import Records
 from ironstream.engine.store import LocalCommit, PartitionStore
+from ironstream.engine.unpack import Fetched, keep_fetched_bytes, records_of
 from ironstream.errors import EngineError
 
 log = structlog.get_logger(__name__)
@@ -172,14 +175,19 @@ async def _read_changelogs(opened: Mapping[TopicPartition, _Progress], client_se
         max_partition_fetch_bytes=4 * 1024 * 1024,
         fetch_max_wait_ms=50,
     )
+    keep_fetched_bytes()
     await consumer.start()
+    consumer._fetcher._records = Fetched()
     try:
         consumer.assign(list(waiting))
         for tp in waiting:
             consumer.seek(tp, opened[tp].position)
         while waiting:
             fetched = await consumer.getmany(timeout_ms=100)
-            for tp, records in fetched.items():
+            for tp, batches in fetched.items():
+                records = records_of(batches)
+                if not len(records):  # compaction leaves batches of none
+                    continue
                 _check_marker(tp, opened[tp], records)
                 _feed(opened[tp], records)
                 crash_point("in_restore")
@@ -191,23 +199,20 @@ async def _read_changelogs(opened: Mapping[TopicPartition, _Progress], client_se
         await consumer.stop()
 
 
-def _check_marker(tp: TopicPartition, progress: _Progress, records: Sequence[Any]) -> None:
+def _check_marker(tp: TopicPartition, progress: _Progress, records: Records) -> None:
     """Refuse a log that holds something else where the marker of the local copy should be (or was compacted)."""
     local = progress.local
-    if local is None or not records or records[0].offset != local.changelog_offset - 1:
+    if local is None or records[0].offset != local.changelog_offset - 1:
         return
     if not is_marker_of(local.claim, records[0].key):
         raise _foreign(tp, progress.path, f"the marker of the copy is not at offset {records[0].offset}")
 
 
-def _feed(progress: _Progress, records: Sequence[Any]) -> None:
+def _feed(progress: _Progress, records: Records) -> None:
     """Take fetched records up to and including the own claim; store what became final."""
-    own = [record for record in records if record.offset <= progress.claim_offset]
-    if len(own) < len(records) or not own:
-        progress.position = progress.claim_offset + 1
-    else:
-        progress.position = own[-1].offset + 1
-    progress.replay.feed(own)
+    own = records[: int(np.searchsorted(records.offsets, progress.claim_offset, "right"))]
+    progress.position = min(records[-1].offset, progress.claim_offset) + 1
+    progress.replay.feed_columns(own)
     progress.rows_read += len(own)
     replay, marker = progress.replay, progress.replay.marker
     if marker is not None and (progress.local is None or progress.local.changelog_offset <= replay.marker_offset):

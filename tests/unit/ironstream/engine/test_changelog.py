@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ironstream.engine.api import Records
 from ironstream.engine.changelog import Marker, Replay, Row, claim_key, marker_record, row_record
 from tests.support.engine import MemoryRecord
 
@@ -138,11 +139,35 @@ def test_the_result_does_not_depend_on_how_the_log_is_fetched(steps: list[tuple[
             log.claim(claim)
     whole, rows = log.replay()
 
-    parts, found, at = Replay(), list[Row](), 0
-    for cut in [*cuts, len(log.records)]:
-        parts.feed(log.records[at : at + cut])
-        found += parts.take()
-        at += cut
+    for as_columns in (False, True):
+        parts, found, at = Replay(), list[Row](), 0
+        for cut in [*cuts, len(log.records)]:
+            some = log.records[at : at + cut]
+            if as_columns:
+                parts.feed_columns(Records.of(some))
+            else:
+                parts.feed(some)
+            found += parts.take()
+            at += cut
 
-    assert found == rows
-    assert (parts.marker, parts.claim, parts.to_heal) == (whole.marker, whole.claim, whole.to_heal)
+        assert found == rows
+        assert (parts.marker, parts.claim, parts.to_heal) == (whole.marker, whole.claim, whole.to_heal)
+
+
+few_bytes = st.none() | st.binary(max_size=12)
+
+
+@given(st.lists(st.tuples(few_bytes, few_bytes), max_size=8))
+def test_records_that_nobody_of_ours_wrote_are_read_in_one_way(
+    strange: list[tuple[bytes | None, bytes | None]],
+) -> None:
+    log = Log()
+    log.claim(A)
+    log.row(A, b"k", b"1")
+    records = [*log.records, *(MemoryRecord(2 + at, 0, key, value) for at, (key, value) in enumerate(strange))]
+    records.append(MemoryRecord(len(records), 0, *marker_record(A, Marker(1, 10, 7, 0))))
+    one, other = Replay(), Replay()
+    one.feed(records)
+    other.feed_columns(Records.of(records))
+    assert other.take() == one.take()
+    assert (other.marker, other.claim, other.to_heal) == (one.marker, one.claim, one.to_heal)
