@@ -106,9 +106,9 @@ def _java(settings: Settings) -> Finding:
 
 
 def _kafka_jars(_: Settings) -> Finding:
-    from ironstream.embedded.jars import cache_dir, kafka_version, locked_jars
+    from ironstream.embedded.jars import jar_folder, kafka_version, locked_jars
 
-    folder = cache_dir() / "jars"
+    folder = jar_folder()
     jars = locked_jars()
     missing = [jar for jar in jars if not (folder / jar.file_name).exists()]
     if missing:

@@ -15,17 +15,16 @@ from importlib import resources
 from pathlib import Path
 from typing import IO, Final
 
-import platformdirs
 import requests
 import stamina
 from jgo.config import GlobalSettings
 from jgo.constants import MAVEN_CENTRAL_URL
 from jgo.maven import MavenContext, PythonResolver
 
+from ironstream.cache import CACHE_VARIABLE, cache_dir
 from ironstream.embedded.locks import exclusive
 from ironstream.errors import BrokerError
 
-CACHE_VARIABLE: Final = "IRONSTREAM_CACHE_DIR"
 _PARALLEL: Final = 4
 _TRIES: Final = 3
 
@@ -94,10 +93,9 @@ def kafka_version() -> str:
     return next(jar.version for jar in locked_jars() if jar.artifact == "kafka_2.13")
 
 
-def cache_dir() -> Path:
-    """Folder of the user's cache: IRONSTREAM_CACHE_DIR, else the platform's usual place."""
-    override = os.environ.get(CACHE_VARIABLE)
-    return Path(override).expanduser() if override else platformdirs.user_cache_path("ironstream", appauthor=False)
+def jar_folder() -> Path:
+    """Folder of the jars in the user's cache."""
+    return cache_dir() / "jars"
 
 
 def ensure_jars(

@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError
 
 from ironstream.embedded import guard
 from ironstream.embedded.config import HOST, java_command, server_properties
-from ironstream.embedded.jars import JarProgress, PlainProgress, cache_dir, ensure_jars, kafka_version, locked_jars
+from ironstream.embedded.jars import JarProgress, PlainProgress, ensure_jars, jar_folder, kafka_version, locked_jars
 from ironstream.embedded.java import find_java
 from ironstream.embedded.storage import Storage
 from ironstream.errors import BrokerError
@@ -145,7 +145,7 @@ class EmbeddedKafka:
 
     def _java_command(self, cancelled: Callable[[], bool]) -> list[str]:
         java = find_java(self._java)
-        jars = ensure_jars(locked_jars(), cache_dir() / "jars", self._progress, cancelled)
+        jars = ensure_jars(locked_jars(), jar_folder(), self._progress, cancelled)
         return java_command(java, jars, self._heap_mb, self._storage.kafka_log)
 
     def _prepare(self, command: list[str]) -> str:

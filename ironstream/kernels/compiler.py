@@ -12,8 +12,9 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
-import platformdirs
 import structlog
+
+from ironstream.cache import cache_dir
 
 log = structlog.get_logger(__name__)
 
@@ -25,9 +26,7 @@ def _cache_folder() -> Path:
     sources = blake2b(digest_size=8)
     for path in sorted(Path(__file__).parent.glob("*.py")):
         sources.update(path.read_bytes())
-    override = os.environ.get("IRONSTREAM_CACHE_DIR")
-    base = Path(override).expanduser() if override else platformdirs.user_cache_path("ironstream", appauthor=False)
-    folder = base / "kernels" / sources.hexdigest()
+    folder = cache_dir() / "kernels" / sources.hexdigest()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:

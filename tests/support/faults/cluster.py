@@ -118,7 +118,7 @@ class EmbeddedCluster:
     def _format(self) -> None:
         self._folder.mkdir(parents=True)
         java = find_java("bundled")
-        found = jars.ensure_jars(jars.locked_jars(), jars.cache_dir() / "jars", PlainProgress(), lambda: False)
+        found = jars.ensure_jars(jars.locked_jars(), jars.jar_folder(), PlainProgress(), lambda: False)
         first = Storage(self._folder / "1")
         first.folder.mkdir()
         tool = [*java_command(java, found, HEAP_MB, first.kafka_log), "kafka.tools.StorageTool"]

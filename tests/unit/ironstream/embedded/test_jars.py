@@ -18,7 +18,6 @@ from ironstream.embedded.jars import (
     Jar,
     JarProgress,
     PlainProgress,
-    cache_dir,
     ensure_jars,
     kafka_version,
     locked_jars,
@@ -157,12 +156,6 @@ def test_the_lock_names_each_jar_once_with_a_checksum_and_no_address() -> None:
     assert len({jar.file_name for jar in jars}) == len(jars)
     assert all(len(jar.sha256) == 64 for jar in jars)
     assert kafka_version().startswith("4.1.")
-
-
-def test_the_cache_can_be_put_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IRONSTREAM_CACHE_DIR", "/elsewhere")
-
-    assert cache_dir() == Path("/elsewhere")
 
 
 def test_plain_progress_says_something_for_each_tenth_only(capsys: pytest.CaptureFixture[str]) -> None:
