@@ -1,37 +1,19 @@
-"""A record batch put together by kernels, in the shape in which aiokafka's producer takes one.
-
-The layout is that of Kafka's record batches, magic 2 (Kafka protocol, "Record Batch").
-"""
+"""A record batch put together by kernels, in the shape in which aiokafka's producer takes one."""
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Callable
 from functools import lru_cache
-from typing import Final
 
 import google_crc32c
 import numpy as np
-from aiokafka import codec
 from numpy.typing import NDArray
 
 from ironstream.contract import ID_HEADER
 from ironstream.engine.api import Pieces
+from ironstream.engine.batch_format import COMPRESS, CRC, CRC_AT, CRC_FROM, HEADER, LENGTH_FROM, MAGIC
 from ironstream.engine.records import encode_headers
 from ironstream.kernels.layout import ROW_TIMESTAMP
 from ironstream.kernels.record_batches import append_rows
-
-_HEADER: Final = struct.Struct(">qiibIhiqqqhii")
-_LOG_OVERHEAD: Final = 12
-_CRC_AT: Final = 17
-_CRC_FROM: Final = 21
-_MAGIC: Final = 2
-_COMPRESS: Final[dict[str, tuple[int, Callable[[bytes], bytes]]]] = {
-    "gzip": (1, codec.gzip_encode),
-    "snappy": (2, codec.snappy_encode),
-    "lz4": (3, codec.lz4_encode),
-    "zstd": (4, codec.zstd_encode),
-}
 
 
 class PackedBatch:
@@ -43,7 +25,7 @@ class PackedBatch:
     def __init__(self, limit: int, compression: str | None) -> None:
         self.count = 0
         self._buffer = np.empty(limit, np.uint8)
-        self._used = _HEADER.size
+        self._used = HEADER.size
         self._compression = compression
         self._first_time = self._max_time = -1
         self._producer = (-1, -1, 0)
@@ -86,14 +68,14 @@ class PackedBatch:
     def _finished(self) -> memoryview:
         attributes, batch = 0, self._buffer.data[: self._used]
         if self._compression is not None:
-            attributes, compress = _COMPRESS[self._compression]
+            attributes, compress = COMPRESS[self._compression]
             # The header's room first: it is filled below.
-            batch = memoryview(bytearray(_HEADER.size) + compress(bytes(batch[_HEADER.size :])))
-        _HEADER.pack_into(
-            batch, 0, 0, len(batch) - _LOG_OVERHEAD, -1, _MAGIC, 0, attributes, self.count - 1, self._first_time,
+            batch = memoryview(bytearray(HEADER.size) + compress(bytes(batch[HEADER.size :])))
+        HEADER.pack_into(
+            batch, 0, 0, len(batch) - LENGTH_FROM, -1, MAGIC, 0, attributes, self.count - 1, self._first_time,
             self._max_time, *self._producer, self.count,
         )  # fmt: skip
-        struct.pack_into(">I", batch, _CRC_AT, google_crc32c.value(bytes(batch[_CRC_FROM:])))
+        CRC.pack_into(batch, CRC_AT, google_crc32c.value(bytes(batch[CRC_FROM:])))
         return batch
 
 

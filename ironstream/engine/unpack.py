@@ -1,42 +1,34 @@
-"""Fetched bytes to `Records`: aiokafka makes objects of every record, this makes columns of all.
-
-The layout is that of Kafka's record batches, magic 2 (Kafka protocol, "Record Batch").
-"""
+"""Fetched bytes to `Records`: aiokafka makes objects of every record, this makes columns of all."""
 
 from __future__ import annotations
 
-import struct
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import google_crc32c
 import numpy as np
-from aiokafka import codec
 from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.memory_records import MemoryRecords
 
+from ironstream.engine.batch_format import (
+    APPEND_TIME,
+    COMPRESSION,
+    CONTROL,
+    CRC_FROM,
+    DECOMPRESS,
+    HEADER,
+    LENGTH_FROM,
+    MAGIC,
+)
 from ironstream.engine.records import Records
 from ironstream.errors import EngineError
 from ironstream.kernels.bytes import PADDING
 from ironstream.kernels.layout import RECORD_COLUMNS
 from ironstream.kernels.record_batches import split_records
-
-_HEADER: Final = struct.Struct(">qiibIhiqqqhii")
-_LOG_OVERHEAD: Final = 12
-"""Base offset and length, which the length does not count."""
-_CRC_FROM: Final = 21
-_MAGIC: Final = 2
-_COMPRESSION, _APPEND_TIME, _CONTROL = 0x07, 0x08, 0x20
-_DECOMPRESS: Final[dict[int, Callable[[bytes], bytes]]] = {
-    1: codec.gzip_decode,
-    2: codec.snappy_decode,
-    3: codec.lz4_decode,
-    4: codec.zstd_decode,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,30 +75,30 @@ class FetchedBatches:
         view = memoryview(self._raw)
         at = 0
         # The broker cuts its answer at its limit, within a batch.
-        while at + _HEADER.size <= len(view):
-            base, length, _, magic, crc, attributes, last, first_time, max_time, *_, count = _HEADER.unpack_from(
+        while at + HEADER.size <= len(view):
+            base, length, _, magic, crc, attributes, last, first_time, max_time, *_, count = HEADER.unpack_from(
                 view, at
             )
-            end = at + _LOG_OVERHEAD + length
+            end = at + LENGTH_FROM + length
             if end > len(view):
                 break
-            if magic != _MAGIC:
+            if magic != MAGIC:
                 raise EngineError(
                     f"{self._tp}: a record batch of format {magic} at offset {base}",
                     "let the topic be written anew: formats before 2 (Kafka 0.11) are not read",
                 )
-            if self._check_crcs and google_crc32c.value(self._raw[at + _CRC_FROM : end]) != crc:
+            if self._check_crcs and google_crc32c.value(self._raw[at + CRC_FROM : end]) != crc:
                 raise CorruptRecordException(f"Invalid CRC - {self._tp}")
-            if not attributes & _CONTROL:
-                payload = view[at + _HEADER.size : end]
-                compression = attributes & _COMPRESSION
+            if not attributes & CONTROL:
+                payload = view[at + HEADER.size : end]
+                compression = attributes & COMPRESSION
                 found.append(
                     FetchedBatch(
-                        _DECOMPRESS[compression](bytes(payload)) if compression else payload,
+                        DECOMPRESS[compression](bytes(payload)) if compression else payload,
                         count,
                         base,
                         first_time,
-                        max_time if attributes & _APPEND_TIME else -1,
+                        max_time if attributes & APPEND_TIME else -1,
                         self.next_fetch_offset,
                     )
                 )
