@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, overload
+from typing import Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ironstream.kernels.layout import HEADERS, KEY, OFFSET, RECORD_COLUMNS, TIMESTAMP, VALUE
+from ironstream.kernels.layout import HEADERS, KEY, OFFSET, PADDING, RECORD_COLUMNS, TIMESTAMP, VALUE
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -52,10 +52,6 @@ class FetchedRecord:
     headers: Headers
 
 
-_PADDING: Final = 16
-"""What kernels read beyond the last record (`kernels.bytes.PADDING`), here without waiting for the compiler."""
-
-
 class Records(Sequence[Record]):
     """Consecutive records of one partition.
 
@@ -82,7 +78,7 @@ class Records(Sequence[Record]):
             start = len(buffer)
             buffer += encode_headers(record.headers)
             places.append([*row, start, len(buffer)])
-        buffer += bytes(_PADDING)
+        buffer += bytes(PADDING)
         return cls(np.frombuffer(buffer, np.uint8), np.array(places, np.int64).reshape(-1, RECORD_COLUMNS))
 
     @property

@@ -26,8 +26,7 @@ from ironstream.engine.batch_format import (
 )
 from ironstream.engine.records import Records
 from ironstream.errors import EngineError
-from ironstream.kernels.bytes import PADDING
-from ironstream.kernels.layout import RECORD_COLUMNS
+from ironstream.kernels.layout import PADDING, RECORD_COLUMNS
 from ironstream.kernels.record_batches import split_records
 
 

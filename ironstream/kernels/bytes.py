@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from llvmlite import ir
 from numba import types
@@ -39,9 +39,6 @@ def _load(typing_context: Any, source: Any, at: Any) -> Any:
 _copy_memory: Any = intrinsic(_memcpy)
 load_word: Any = intrinsic(_load)
 """`load_word(source, at)`: the 8 bytes from `at` on as one uint64, the first the lowest. All must be there."""
-
-PADDING: Final = 16
-"""Bytes that must be there behind what is read by words."""
 
 
 @helper

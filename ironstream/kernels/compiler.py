@@ -1,6 +1,7 @@
 """Compiles kernels when their module is imported: some seconds the first time, later they come from the user's cache.
 
-The cache's folder is named after the sources, because numba does not notice a change in a function that another calls.
+The cache's folder is named after the sources, because numba does not notice a change in a function that another calls,
+or in a constant that another module defines.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Final, TypeVar, cast
 import structlog
 
 from ironstream.cache import cache_dir
+from ironstream.domain import series, times
 
 log = structlog.get_logger(__name__)
 
@@ -24,7 +26,7 @@ Signature = str | list[str]
 
 def _cache_folder() -> Path:
     sources = blake2b(digest_size=8)
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in (*sorted(Path(__file__).parent.glob("*.py")), Path(series.__file__), Path(times.__file__)):
         sources.update(path.read_bytes())
     folder = cache_dir() / "kernels" / sources.hexdigest()
     try:

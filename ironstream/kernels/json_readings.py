@@ -304,7 +304,7 @@ def read_json(buffer: Any, records: Any, found: Any, values: Any, fates: Any) ->
     """Read the values of `records` (rows of `layout`) that are plain readings in JSON.
 
     Per record: `found` (columns of `layout`), its value, and its fate: `SLOW` (the rest means nothing), `TAKEN`, or
-    `TAKEN_LONG` where the value must be read by float() from its text. `bytes.PADDING` bytes follow the last value.
+    `TAKEN_LONG` where the value must be read by float() from its text. `layout.PADDING` bytes follow the last value.
     """
     next_ones = np.full(_FIRST_META + 1, -1, np.int64)
     for at in range(len(records)):

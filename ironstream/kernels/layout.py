@@ -1,10 +1,16 @@
-"""The columns of the tables that kernels read and fill. All numbers are int64, places are [start, end) in bytes."""
+"""The columns of the tables that kernels read and fill. All numbers are int64, places are [start, end) in bytes.
+
+Nothing is compiled here: who only needs the layout does not wait for that.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
+from ironstream.domain.series import NEVER
+
+PADDING: Final = 16
+"""Bytes that must be there behind the last record: kernels read by words."""
 
 # -- a record, as split from a record batch ------------------------------------------------------------------------
 
@@ -35,8 +41,8 @@ TAKEN_LONG: Final = 2
 """In JSON; its value is to be read by float()."""
 TAKEN_AVRO: Final = 3
 
-MISSING: Final = int(np.iinfo(np.int64).min)
-"""Stands for a time that is not there."""
+MISSING: Final = NEVER
+"""Stands for a time that is not there, as in the columns of the stages."""
 
 PARTS: Final = 0
 """Start and end of tenant, site, asset, parameter, unit, boot, in this order; -1 where there is none."""
