@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.live_topology import Topology
-from agents.telemetry_wire import DEFAULT_PART, Stream, Wire
-from ironstream.contract import IDENTITY_PART
+from agents.telemetry_wire import Stream, Wire
+from ironstream.contract import DEFAULT_PART, IDENTITY_PART
 from ironstream.domain.rules import SeriesRules
 from ironstream.domain.series import SeriesTable
 from ironstream.errors import DecodeError

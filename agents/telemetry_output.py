@@ -23,7 +23,6 @@ from ironstream.contract import (
     Condition,
     Event,
     Evidence,
-    Quality,
     Timestamps,
     Topic,
     asset_key,
@@ -37,7 +36,6 @@ from ironstream.engine.api import Headers, Outputs, Record
 
 Row = tuple[int, bytes | None, bytes | None, Headers]
 _encode: Final = msgspec.json.Encoder().encode
-_NAMES: Final = {int(quality): quality.name for quality in Quality}
 
 
 class _QualitySummary(msgspec.Struct, gc=False):

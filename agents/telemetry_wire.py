@@ -15,7 +15,7 @@ import fastavro
 import msgspec
 
 from ironstream.codec import Extra, WireReading, encode_reading, encode_with
-from ironstream.contract import Quality
+from ironstream.contract import DEFAULT_PART, Quality
 from ironstream.domain.batch import Reason
 from ironstream.domain.rules import SeriesRules
 from ironstream.domain.times import MAX_US, to_iso, to_us
@@ -25,10 +25,10 @@ from ironstream.kernels.clean_text import plan_clean_readings
 from ironstream.kernels.layout import TAKEN, TAKEN_AVRO, TAKEN_LONG
 from ironstream.schemas import CLEAN, frame
 
-DEFAULT_PART: Final = "default"
 Stream = tuple[str | None, str | None, str, str, str | None, str | None]
 """tenant, site, asset, parameter, unit, boot: as a reading says them"""
 QUALITIES: Final = {int(quality): quality.name for quality in Quality}
+"""Names by code."""
 
 
 @lru_cache(maxsize=4096)

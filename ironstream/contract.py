@@ -15,6 +15,8 @@ import msgspec
 
 SCHEMA_VERSION: Final = 1
 IDENTITY_PART: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+DEFAULT_PART: Final = "default"
+"""Tenant and site of a deployment that names none."""
 CONTROL_KEY: Final = b"ironstream.control"
 """Key of the engine's own records (ticks) on a source topic; every consumer of data skips them."""
 ID_HEADER: Final = "ironstream-id"
@@ -79,8 +81,8 @@ class AlarmState(StrEnum):
 
 
 def _default() -> str:
-    """Tenant and site of a deployment that names none. A factory, so that it is always written, not left out."""
-    return "default"
+    """A factory, so that it is always written, not left out."""
+    return DEFAULT_PART
 
 
 Time = str | int | float | None

@@ -11,14 +11,13 @@ from aiokafka.admin import AIOKafkaAdminClient
 from ironstream.codec import WireReading, decode_readings
 from ironstream.commands.ledger_book import Book, Named, Numbers, Offsets
 from ironstream.commands.log_reader import LogReader
-from ironstream.contract import ID_HEADER, IDENTITY_PART, Topic
+from ironstream.contract import DEFAULT_PART, ID_HEADER, IDENTITY_PART, Topic
 from ironstream.domain.times import to_us
 from ironstream.settings import Settings
 
 Progress = Callable[[str, int, int], None]
 """what is read, records behind, records in all"""
 _BATCH: Final = 2000
-_DEFAULT: Final = "default"
 
 
 class Fates:
@@ -220,7 +219,7 @@ def _readings(values: list[bytes | None]) -> list[tuple[list[tuple[Named | None,
 
 
 def _named(reading: WireReading) -> Named | None:
-    names = reading.tenant_id or _DEFAULT, reading.site_id or _DEFAULT, reading.asset_id, reading.parameter
+    names = reading.tenant_id or DEFAULT_PART, reading.site_id or DEFAULT_PART, reading.asset_id, reading.parameter
     if not all(IDENTITY_PART.fullmatch(name) for name in names):
         return None
     boot, seq = (None, 0) if reading.metadata is None else (reading.metadata.boot, reading.metadata.seq or 0)

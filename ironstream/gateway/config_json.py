@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from ironstream.contract import DEFAULT_PART
 from ironstream.errors import ConfigurationError
 from ironstream.gateway.adapter import AdapterKind
 from ironstream.gateway.pipeline import PipelineSpec
@@ -57,8 +58,8 @@ def read_config_json(
         adapter=protocol,
         asset_id=str(asset_id),
         config=config,
-        tenant_id=str(document.get("tenant_id", "default")),
-        site_id=str(document.get("site_id", "default")),
+        tenant_id=str(document.get("tenant_id", DEFAULT_PART)),
+        site_id=str(document.get("site_id", DEFAULT_PART)),
         poll_interval_s=interval_ms / 1000,
         adapter_id=str(document.get("adapter_id", "")),
     )

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ironstream.contract import DEFAULT_PART
+
 
 @dataclass(frozen=True, slots=True)
 class PipelineSpec:
@@ -19,7 +21,7 @@ class PipelineSpec:
     adapter: str
     asset_id: str | None
     config: Mapping[str, Any]
-    tenant_id: str = "default"
-    site_id: str = "default"
+    tenant_id: str = DEFAULT_PART
+    site_id: str = DEFAULT_PART
     poll_interval_s: float = 1.0
     adapter_id: str = field(default="")

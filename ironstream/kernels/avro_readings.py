@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from ironstream.domain.times import MAX_US
 from ironstream.kernels.compiler import helper, kernel
 from ironstream.kernels.layout import (
     BEGIN,
@@ -26,7 +27,7 @@ from ironstream.kernels.layout import (
 from ironstream.kernels.numbers import read_time
 from ironstream.kernels.varints import read_varint
 
-FRAME: Final = 5
+FRAME_BYTES: Final = 5
 """Bytes before the record."""
 
 LEAVE: Final = 0
@@ -108,7 +109,7 @@ def _run(buffer: Any, at: int, end: int, steps: Any, codes: Any, row: Any) -> tu
                 return SLOW, 0.0
             if what == TIME:
                 scale = steps[step, 2]
-                if number < 0 or number > 253_402_300_799_999_999 // scale:
+                if number < 0 or number > MAX_US // scale:
                     return SLOW, 0.0
                 row[argument] = number * scale
             elif what == NUMBER:
@@ -144,10 +145,10 @@ def read_avro(
     """
     for at in range(len(records)):
         start, end = records[at, VALUE], records[at, VALUE + 1]
-        if fates[at] != SLOW or end - start < FRAME or buffer[start] != 0:
+        if fates[at] != SLOW or end - start < FRAME_BYTES or buffer[start] != 0:
             continue
         framed = 0
-        for place in range(1, FRAME):
+        for place in range(1, FRAME_BYTES):
             framed = framed << 8 | int(buffer[start + place])
         if framed != schema_id:
             continue
@@ -156,8 +157,8 @@ def read_avro(
         row[SEQ] = 0
         row[DEVICE] = MISSING
         row[GATEWAY] = MISSING
-        row[BEGIN] = start + FRAME
+        row[BEGIN] = start + FRAME_BYTES
         row[END] = end
-        fates[at], values[at] = _run(buffer, start + FRAME, end, steps, codes, row)
+        fates[at], values[at] = _run(buffer, start + FRAME_BYTES, end, steps, codes, row)
         if row[QUALITY] < 0:
             row[QUALITY_AT + 1] = row[QUALITY_AT]

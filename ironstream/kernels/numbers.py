@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from ironstream.domain.times import MAX_US, MILLISECONDS_FROM
 from ironstream.kernels.compiler import helper
 
 _EXACT_POWERS: Final = 22
@@ -14,8 +15,6 @@ _EXACT_INTEGER: Final = 1 << 53
 _MOST_DIGITS: Final = 18
 _LARGEST_EXPONENT: Final = 250
 _MONTH_ENDS: Final = np.array([0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365])
-_LATEST_US: Final = 253_402_300_799_999_999
-_MILLISECONDS_FROM: Final = 100_000_000_000
 
 INTEGER: Final = 0
 DECIMAL: Final = 1
@@ -101,13 +100,13 @@ def _two(buffer: Any, at: int) -> int:
 @helper
 def epoch_us(value: int) -> int:
     """µs of an integer epoch in s or ms; -1 where it is outside 1970 … 9999."""
-    if value < 0 or value > _LATEST_US:
+    if value < 0 or value > MAX_US:
         return -1
-    if value >= _MILLISECONDS_FROM:
-        value = value * 1_000 if value <= _LATEST_US // 1_000 else -1
+    if value >= MILLISECONDS_FROM:
+        value = value * 1_000 if value <= MAX_US // 1_000 else -1
     else:
         value *= 1_000_000
-    return value if value <= _LATEST_US else -1
+    return value if value <= MAX_US else -1
 
 
 @helper
@@ -161,4 +160,4 @@ def read_time(buffer: Any, start: int, end: int) -> int:
         microseconds += -shift if buffer[at] == 43 else shift
     else:
         return -1
-    return microseconds if 0 <= microseconds <= _LATEST_US else -1
+    return microseconds if 0 <= microseconds <= MAX_US else -1

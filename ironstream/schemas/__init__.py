@@ -18,7 +18,9 @@ import numpy as np
 from fastavro.schema import SchemaParseException, UnknownType, to_parsing_canonical_form
 
 from ironstream.avro import Program, Schema, Target, compile_schema
+from ironstream.contract import Quality
 from ironstream.errors import ConfigurationError, DecodeError
+from ironstream.kernels.avro_readings import FRAME_BYTES
 from ironstream.kernels.layout import (
     DEVICE,
     GATEWAY,
@@ -29,9 +31,7 @@ from ironstream.kernels.layout import (
     VERSION,
 )
 
-FRAME_BYTES: Final = 5
 _HERE: Final = Path(__file__).parent
-_CODES: Final = {"GOOD": 0, "SUSPECT": 1, "UNCERTAIN": 2, "BAD": 3}
 TARGETS: Final = {
     "schema_version": Target("number", VERSION),
     "tenant_id": Target("text", PARTS),
@@ -44,7 +44,7 @@ TARGETS: Final = {
     "timestamps.device_time": Target("time", DEVICE),
     "timestamps.gateway_time": Target("time", GATEWAY),
     "value": Target("value"),
-    "quality": Target("code", QUALITY, codes=_CODES),
+    "quality": Target("code", QUALITY, codes=Quality.__members__),
     "quality@": Target("mark", QUALITY_AT),
 }
 """Where the fields of a reading go."""

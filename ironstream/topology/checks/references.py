@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ironstream.contract import DEFAULT_PART
 from ironstream.topology.checks.report import Path, Report
 from ironstream.topology.faults import did_you_mean, quote
 from ironstream.topology.model import Parameter, Topology
@@ -45,7 +46,7 @@ def _items(root: Node, section: str) -> Iterable[Node]:
 def _text(item: Node, field: str) -> str:
     node = item.child(field)
     if node is None:
-        return "default"
+        return DEFAULT_PART
     return node.value if isinstance(node.value, str) else ""
 
 

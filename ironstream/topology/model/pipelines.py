@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
+from ironstream.contract import DEFAULT_PART
 from ironstream.topology.model.base import IdentityPart, Label, Part, PositiveSeconds
 
 
@@ -16,8 +17,8 @@ class Pipeline(Part):
     adapter: Label = Field(description="Kind of adapter: modbus-tcp, modbus-rtu, opcua, mqtt, …")
     gateway: IdentityPart | None = Field(default=None, description="Gateway that runs it; empty: any.")
     enabled: bool = Field(default=True, description="False: declared but not run.")
-    tenant: IdentityPart = Field(default="default", description="Tenant of what it reads.")
-    site: IdentityPart = Field(default="default", description="Site of what it reads.")
+    tenant: IdentityPart = Field(default=DEFAULT_PART, description="Tenant of what it reads.")
+    site: IdentityPart = Field(default=DEFAULT_PART, description="Site of what it reads.")
     asset: IdentityPart | None = Field(
         default=None, description="Asset of what it reads; empty: each tag names its own."
     )

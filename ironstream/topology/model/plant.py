@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from ironstream.contract import DEFAULT_PART
 from ironstream.topology.model.base import IdentityPart, Label, Part, Seconds, UnitText
 
 
@@ -20,7 +21,7 @@ class Site(Part):
     """A site of a tenant."""
 
     id: IdentityPart = Field(description="Name in every key and record.")
-    tenant: IdentityPart = Field(default="default", description="Tenant that the site belongs to.")
+    tenant: IdentityPart = Field(default=DEFAULT_PART, description="Tenant that the site belongs to.")
     name: Label = Field(default="", description="Name for people, put into clean readings; empty: the id.")
 
 
@@ -80,8 +81,8 @@ class Asset(Part):
     """A machine. Its name is unique within its site."""
 
     id: IdentityPart = Field(description="Name in every key and record.")
-    tenant: IdentityPart = Field(default="default", description="Tenant that owns it.")
-    site: IdentityPart = Field(default="default", description="Site that it stands at.")
+    tenant: IdentityPart = Field(default=DEFAULT_PART, description="Tenant that owns it.")
+    site: IdentityPart = Field(default=DEFAULT_PART, description="Site that it stands at.")
     name: Label = Field(default="", description="Name for people; empty: the id.")
     machine_type: IdentityPart | None = Field(default=None, description="Template that it follows.")
     max_readings_per_s: int | None = Field(
