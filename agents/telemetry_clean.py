@@ -13,7 +13,7 @@ from ironstream.contract import SCHEMA_VERSION
 from ironstream.domain.batch import Batch, Reason
 from ironstream.domain.series import NEVER, SeriesTable
 from ironstream.engine.api import Pieces
-from ironstream.kernels.clean_text import (
+from ironstream.kernels.clean_rows import (
     APPEND_MS,
     CLEAN_COLUMNS,
     OFFSET,

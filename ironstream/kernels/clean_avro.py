@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from ironstream.kernels.bytes import copy, write_decimal
-from ironstream.kernels.clean_text import (
-    APPEND_MS,
+from ironstream.kernels.bytes import copy
+from ironstream.kernels.clean_rows import (
     OFFSET,
     QUALITY_TEXT,
-    SERIES,
     SKEW_MS,
     STREAM,
     TIME_TEXT,
     WHICH,
+    begin_row,
     piece,
+    take_written,
+    write_id,
 )
 from ironstream.kernels.compiler import kernel
-from ironstream.kernels.layout import BEGIN, QUALITY_AT, ROW_ID, ROW_KEY, ROW_TIMESTAMP
+from ironstream.kernels.layout import BEGIN, QUALITY_AT
 from ironstream.kernels.varints import write_varint
 
 
@@ -47,24 +48,14 @@ def plan_clean_avro(
     for at in range(len(clean)):
         what = clean[at]
         row = rows[at]
-        row[:] = 0
-        row[ROW_TIMESTAMP] = what[APPEND_MS]
-        row[ROW_KEY] = keys[what[SERIES], 0]
-        row[ROW_KEY + 1] = keys[what[SERIES], 1]
+        begin_row(row, what, keys)
         if what[WHICH] < 0:
-            done = written[-1 - what[WHICH]]
-            piece(row, 0, 0, 0, done[0], done[1])
-            row[ROW_ID] = done[2]
-            row[ROW_ID + 1] = done[3]
+            take_written(row, written[-1 - what[WHICH]])
             continue
         reading = found[what[WHICH]]
         quality = qualities[what[QUALITY_TEXT]]
         time = times[what[TIME_TEXT]]
-        row[ROW_ID] = used
-        used = copy(made, used, prefix, 0, len(prefix))
-        used = write_decimal(made, used, what[OFFSET])
-        row[ROW_ID + 1] = used
-        tail = used
+        tail = used = write_id(row, made, used, prefix, what[OFFSET])
         used = copy(made, used, made, quality[2], quality[3])
         used = write_varint(made, used, what[SKEW_MS])
         used = copy(made, used, made, time[0], time[1])

@@ -12,49 +12,25 @@ from typing import Any, Final
 import numpy as np
 
 from ironstream.kernels.bytes import copy, write_decimal
-from ironstream.kernels.compiler import helper, kernel
-from ironstream.kernels.layout import (
-    BEGIN,
-    END,
-    QUALITY,
-    QUALITY_AT,
-    ROW_ID,
-    ROW_KEY,
-    ROW_TIMESTAMP,
-    ROW_VALUE,
-    TIMES_END,
-    VERSION,
+from ironstream.kernels.clean_rows import (
+    OFFSET,
+    QUALITY_TEXT,
+    SKEW_MS,
+    STREAM,
+    TIME_TEXT,
+    WHICH,
+    begin_row,
+    piece,
+    take_written,
+    write_id,
 )
-
-WHICH: Final = 0
-"""The row of `found`; below 0 the reading is written out already, as number -1 - WHICH of `written`."""
-OFFSET: Final = 1
-APPEND_MS: Final = 2
-SKEW_MS: Final = 3
-QUALITY_TEXT: Final = 4
-TIME_TEXT: Final = 5
-SERIES: Final = 6
-STREAM: Final = 7
-CLEAN_COLUMNS: Final = 8
-"""What is known of a clean reading beside its bytes; the texts, series and stream are rows of the tables of texts."""
-
-ROOM: Final = 160
-"""Bytes that the texts of one reading take at most, beside its id's prefix and the texts of its quality and stream."""
+from ironstream.kernels.compiler import kernel
+from ironstream.kernels.layout import BEGIN, END, QUALITY, QUALITY_AT, TIMES_END, VERSION
 
 _VERSION_FIELD: Final = np.frombuffer(bytearray(b',"schema_version":1'), np.uint8)
 _QUALITY_FIELD: Final = np.frombuffer(bytearray(b',"quality":'), np.uint8)
 _SKEW_FIELD: Final = np.frombuffer(bytearray(b',"clock_skew_ms":'), np.uint8)
 _CLOSE: Final = 125
-
-
-@helper
-def piece(row: Any, number: int, start: int, end: int, made_start: int, made_end: int) -> None:
-    """Set a piece of a row to write: places in the source, then in what was made."""
-    at = ROW_VALUE + 4 * number
-    row[at] = start
-    row[at + 1] = end
-    row[at + 2] = made_start
-    row[at + 3] = made_end
 
 
 @kernel(
@@ -85,24 +61,14 @@ def plan_clean_readings(
     for at in range(len(clean)):
         what = clean[at]
         row = rows[at]
-        row[:] = 0
-        row[ROW_TIMESTAMP] = what[APPEND_MS]
-        row[ROW_KEY] = keys[what[SERIES], 0]
-        row[ROW_KEY + 1] = keys[what[SERIES], 1]
+        begin_row(row, what, keys)
         if what[WHICH] < 0:
-            done = written[-1 - what[WHICH]]
-            piece(row, 0, 0, 0, done[0], done[1])
-            row[ROW_ID] = done[2]
-            row[ROW_ID + 1] = done[3]
+            take_written(row, written[-1 - what[WHICH]])
             continue
         reading = found[what[WHICH]]
         quality = qualities[what[QUALITY_TEXT]]
         time = times[what[TIME_TEXT]]
-        row[ROW_ID] = used
-        used = copy(made, used, prefix, 0, len(prefix))
-        used = write_decimal(made, used, what[OFFSET])
-        row[ROW_ID + 1] = used
-        tail = used
+        tail = used = write_id(row, made, used, prefix, what[OFFSET])
         if reading[VERSION] < 0:
             used = copy(made, used, _VERSION_FIELD, 0, len(_VERSION_FIELD))
         if reading[QUALITY] < 0:
