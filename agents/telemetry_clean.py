@@ -25,7 +25,7 @@ from ironstream.kernels.clean_rows import (
     TIME_TEXT,
     WHICH,
 )
-from ironstream.kernels.layout import ROW_COLUMNS
+from ironstream.kernels.layout import NUMBER_OF_FATES, ROW_COLUMNS
 
 
 class _Texts:
@@ -46,6 +46,9 @@ class CleanReadings:
     def __init__(self, table: SeriesTable, id_prefix: bytes, topology_version: int, wire: Wire) -> None:
         self._table = table
         self._wire = wire
+        self._encoded_anew = np.ones(NUMBER_OF_FATES, np.bool_)
+        """By fate: whether the bytes of such a reading cannot go on."""
+        self._encoded_anew[list(wire.fates)] = False
         self._prefix = np.frombuffer(bytearray(id_prefix), np.uint8)
         self._topology_version = topology_version
         self._keys = _Texts()
@@ -72,7 +75,7 @@ class CleanReadings:
         times, clean[:, TIME_TEXT] = self._time_texts(batch.append[at], texts)
         written = self._rewrite(given, batch, at, clean, texts)
         keys, key_places = self._key_arrays()
-        longest = int((streams.places[:, 1] - streams.places[:, 0]).max()) + int(np.ptp(qualities[:, :4], axis=1).max())
+        longest = streams.longest + int(np.ptp(qualities[:, :4], axis=1).max())
         made = np.empty(len(texts.buffer) + len(at) * (ROOM + len(self._prefix) + longest), np.uint8)
         made[: len(texts.buffer)] = np.frombuffer(texts.buffer, np.uint8)
         out = np.empty((len(at), ROW_COLUMNS), np.int64)
@@ -110,7 +113,7 @@ class CleanReadings:
         self, given: Input, batch: Batch, at: NDArray[np.int64], clean: NDArray[np.int64], texts: _Texts
     ) -> NDArray[np.int64]:
         """Encode the readings that change within, or that no kernel has read; their columns then lead to the result."""
-        changed = batch.unusual[at] | ~np.isin(given.fates[given.place[batch.row[at]]], self._wire.fates)
+        changed = batch.unusual[at] | self._encoded_anew[given.fates[given.place[batch.row[at]]]]
         written: list[tuple[int, int, int, int]] = []
         for place in np.flatnonzero(changed).tolist():
             where = int(at[place])

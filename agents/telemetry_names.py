@@ -38,7 +38,7 @@ class RefusedError(Exception):
 @dataclass(frozen=True, slots=True)
 class StreamColumns:
     """Per stream: row of its series, run of the adapter, scale and offset of its unit, flags, and the place in `texts`
-    of the fields that its clean readings have and its raw ones do not."""
+    of the fields that its clean readings have and its raw ones do not. `longest`: bytes of the longest of these."""
 
     series: NDArray[np.int64]
     boot: NDArray[np.uint64]
@@ -47,6 +47,7 @@ class StreamColumns:
     flags: NDArray[np.uint8]
     places: NDArray[np.int64]
     texts: NDArray[np.uint8]
+    longest: int
 
 
 class Names:
@@ -77,6 +78,7 @@ class Names:
         self._flags: list[int] = []
         self._places: list[tuple[int, int]] = []
         self._texts = bytearray()
+        self._longest = 0
         self._columns: StreamColumns | None = None
 
     def columns(self) -> StreamColumns:
@@ -90,6 +92,7 @@ class Names:
                 np.array(self._flags, np.uint8),
                 np.array(self._places, np.int64).reshape(-1, 2),
                 np.frombuffer(bytearray(self._texts) or bytearray(1), np.uint8),
+                self._longest,
             )
         return self._columns
 
@@ -146,9 +149,10 @@ class Names:
         self._scale.append(scale)
         self._offset.append(offset)
         self._flags.append(flags)
-        start = len(self._texts)
-        self._texts += self._wire.of_stream(stream, rules, self._topology.version)
-        self._places.append((start, len(self._texts)))
+        text = self._wire.of_stream(stream, rules, self._topology.version)
+        self._places.append((len(self._texts), len(self._texts) + len(text)))
+        self._texts += text
+        self._longest = max(self._longest, len(text))
         return number
 
     def _take_first_unit(self, row: int, unit: str | None) -> None:

@@ -40,6 +40,7 @@ TAKEN: Final = 1
 TAKEN_LONG: Final = 2
 """In JSON; its value is to be read by float()."""
 TAKEN_AVRO: Final = 3
+NUMBER_OF_FATES: Final = 4
 
 MISSING: Final = NEVER
 """Stands for a time that is not there, as in the columns of the stages."""
