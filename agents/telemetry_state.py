@@ -150,7 +150,7 @@ class TelemetryState:
         for (at, series, number), window in self.windows.reopened.windows.items():
             size = self.windows.sizes[at].size_us
             key = window_rows.window_key(window_rows.REOPENED, size, self.names[series], number)
-            rows[key] = window_rows.pack_window(window, 0)
+            (rows[key],) = window_rows.pack_windows(window)
         for key in self._reopened_rows - rows.keys():
             self._store.delete(key)
         for key, row in rows.items():

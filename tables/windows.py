@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,13 +63,8 @@ def parse_window_key(table: bytes, key: bytes) -> tuple[int, bytes, int]:
     return size, key[at + _SIZE.size : -_SIZE.size - 1], _SIZE.unpack_from(key, len(key) - _SIZE.size)[0] - _OFFSET
 
 
-def pack_window(windows: Windows, at: int) -> bytes:
-    """Value of a closed or reopened window."""
-    return _VERSION + _pack(windows, at)
-
-
 def pack_windows(windows: Windows) -> Iterator[bytes]:
-    """Values of closed windows, in their order."""
+    """Values of closed or reopened windows, in their order."""
     # As below: whole arrays to bytes once.
     count, timed = windows.head["buffered"].tolist(), windows.head["timed"].tolist()
     heads, values, times = windows.head.tobytes(), windows.values.tobytes(), windows.times.tobytes()
@@ -84,7 +79,7 @@ def pack_windows(windows: Windows) -> Iterator[bytes]:
 
 
 def unpack_window(row: bytes) -> Windows:
-    """The window that `pack_window` wrote, as one of one. Raises EngineError for a row of another layout."""
+    """A window that `pack_windows` wrote, as one of one. Raises EngineError for a row of another layout."""
     _check(row)
     return _unpack(memoryview(row)[1:])
 
@@ -145,17 +140,6 @@ def unpack_open(row: bytes, into: KeptWindows) -> tuple[int, int]:
         at = end
         found += 1
     return struct.unpack_from("<q", row, 1)[0], found
-
-
-def _pack(windows: Windows, at: int) -> bytes:
-    head: Any = windows.head[at]
-    count = int(head["buffered"])
-    parts = [head.tobytes(), windows.values[at, :count].tobytes()]
-    if head["timed"]:
-        parts.append(windows.times[at, :count].tobytes())
-    if at in windows.sketches:
-        parts.append(sketch.pack(windows.sketches[at]))
-    return b"".join(parts)
 
 
 def _unpack(raw: memoryview) -> Windows:

@@ -31,7 +31,8 @@ def test_a_closed_window_is_shown_with_each_value_once() -> None:
     window.finish()
     view = next(view for view in VIEWS if view.name == "closed_windows")
     key = windows.window_key(windows.CLOSED, 1_000_000, b"acme/north/pump-1/temperature", 7)
+    (row,) = windows.pack_windows(window)
 
-    (entry,) = view.entries(key, windows.pack_window(window, 0))
+    (entry,) = view.entries(key, row)
 
     assert (entry["count"], entry["mean"], entry["min"], entry["max"], entry["good"]) == (10, 2.25, 0.0, 4.5, 10)
