@@ -9,12 +9,11 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from ironstream.domain.series import NEVER
 from ironstream.domain.times import MAX_US, to_iso
 from ironstream.domain.windows.level import KeptWindows
-from ironstream.domain.windows.stats import FREE, WINDOW
+from ironstream.domain.windows.stats import FREE, WINDOW, merge, summarize
 from tables import windows
 from tables.alarms import ALARMS, COMMANDS, LAST_CONDITIONS, SUPPRESSIONS
 from tables.clock import CLOCK
@@ -66,33 +65,35 @@ def _open(key: bytes, value: bytes) -> Iterator[Entry]:
     size_us, series = windows.parse_open_key(key)
     kept = KeptWindows()
     windows.unpack_open(value, kept)
-    for head, values in zip(kept.heads, kept.values, strict=True):
-        first = np.frombuffer(head, WINDOW, 1)[0]
-        # of an open window, values that are kept with their times are not in the moments yet
-        pending = np.frombuffer(values if first["timed"] else b"", np.float64)
-        yield _window(series, size_us, first, pending)
+    all_times = iter(kept.times)
+    for raw, values in zip(kept.heads, kept.values, strict=True):
+        head = np.frombuffer(raw, WINDOW, 1).copy()
+        times = next(all_times) if head["timed"][0] else b""
+        if times:
+            # values that are kept with their times are not in the moments yet
+            kept_values, kept_times = np.frombuffer(values)[None, :], np.frombuffer(times, np.int64)[None, :]
+            merge(head, summarize(kept_values, kept_times, head["buffered"].astype(np.int64)))
+        yield _window(series, size_us, head[0])
 
 
 def _single(table: bytes) -> Callable[[bytes, bytes], Iterator[Entry]]:
     def entries(key: bytes, value: bytes) -> Iterator[Entry]:
         size_us, series, _ = windows.parse_window_key(table, key)
-        yield _window(series, size_us, windows.unpack_window(value).head[0], np.empty(0))
+        yield _window(series, size_us, windows.unpack_window(value).head[0])
 
     return entries
 
 
-def _window(series: bytes, size_us: int, head: Any, pending: NDArray[np.float64]) -> Entry:
-    """`pending`: all values of the window, where its moments do not have them yet."""
+def _window(series: bytes, size_us: int, head: Any) -> Entry:
     index = int(head["index"])
-    more = len(pending) > 0
     return {
         "key": series.decode(),
         "size_s": size_us // 1_000_000,
         "window_start": None if index == FREE else _time(index * size_us),
-        "count": int(head["n"]) + len(pending),
-        "mean": float(pending.mean()) if more else _plain("mean", head["mean"]),
-        "min": float(pending.min()) if more else _plain("minimum", head["minimum"]),
-        "max": float(pending.max()) if more else _plain("maximum", head["maximum"]),
+        "count": int(head["n"]),
+        "mean": _plain("mean", head["mean"]),
+        "min": _plain("minimum", head["minimum"]),
+        "max": _plain("maximum", head["maximum"]),
         **{name: int(head[name]) for name in ("good", "suspect", "uncertain", "bad", "revision")},
     }
 
