@@ -25,17 +25,26 @@ OutputRow = tuple[int, bytes | None, bytes | None, Headers]
 
 
 class _Batch:
-    """One record batch being filled, and the future of its first record's offset."""
+    """A record batch on its lane: `sealed` when it goes out, `offset` of its first record when the broker has it."""
 
-    __slots__ = ("append", "builder", "count", "offset", "sealed")
+    __slots__ = ("offset", "sealed")
+
+    def __init__(self) -> None:
+        self.sealed = False
+        self.offset: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+
+class _RowBatch(_Batch):
+    """One of records that are given one by one."""
+
+    __slots__ = ("append", "builder", "count")
 
     def __init__(self, builder: BatchBuilder) -> None:
+        super().__init__()
         self.builder = builder
         # The C builder directly: BatchBuilder.append costs more than the append itself.
         self.append = builder._builder.append
         self.count = 0
-        self.sealed = False
-        self.offset: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     def seal(self) -> BatchBuilder:
         self.sealed = True
@@ -44,15 +53,14 @@ class _Batch:
         return self.builder
 
 
-class _PackedBatch:
-    """The same of records put together from pieces."""
+class _PieceBatch(_Batch):
+    """One of records that are put together from pieces."""
 
-    __slots__ = ("builder", "offset", "sealed")
+    __slots__ = ("builder",)
 
     def __init__(self, builder: PackedBatch) -> None:
+        super().__init__()
         self.builder = builder
-        self.sealed = False
-        self.offset: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     @property
     def count(self) -> int:
@@ -70,7 +78,7 @@ class Lane:
         self._outbox = outbox
         self._topic = topic
         self._partition = partition
-        self._batches: deque[_Batch | _PackedBatch] = deque()
+        self._batches: deque[_RowBatch | _PieceBatch] = deque()
         self._sender: asyncio.Task[None] | None = None
         self.last_offset = -1
         """Offset of the last record that the broker has acknowledged."""
@@ -78,7 +86,7 @@ class Lane:
     def extend(self, rows: Iterable[OutputRow]) -> int:
         """Queue rows; returns how many."""
         last = self._batches[-1] if self._batches else None
-        batch = last if isinstance(last, _Batch) and not last.sealed else self._open()
+        batch = last if isinstance(last, _RowBatch) and not last.sealed else self._open()
         append, count, total = batch.append, batch.count, -batch.count
         for timestamp_ms, key, value, headers in rows:
             if type(headers) is not list:  # the C builder takes no other sequence
@@ -99,23 +107,23 @@ class Lane:
     def extend_pieces(self, pieces: Pieces) -> int:
         """Queue records put together from pieces; returns how many."""
         last = self._batches[-1] if self._batches else None
-        batch = last if isinstance(last, _PackedBatch) and not last.sealed else self._open_packed()
+        batch = last if isinstance(last, _PieceBatch) and not last.sealed else self._open_pieces()
         done = batch.builder.append(pieces, 0)
         while done < len(pieces.rows):
-            batch = self._open_packed()
+            batch = self._open_pieces()
             before, done = done, batch.builder.append(pieces, done)
             if before == done:
                 raise EngineError(f"a record for {self._topic} does not fit into an empty batch")
         self._start()
         return len(pieces.rows)
 
-    def _open(self) -> _Batch:
-        batch = _Batch(self._outbox.producer.create_batch())
+    def _open(self) -> _RowBatch:
+        batch = _RowBatch(self._outbox.producer.create_batch())
         self._batches.append(batch)
         return batch
 
-    def _open_packed(self) -> _PackedBatch:
-        batch = _PackedBatch(PackedBatch(self._outbox.batch_bytes, self._outbox.compression))
+    def _open_pieces(self) -> _PieceBatch:
+        batch = _PieceBatch(PackedBatch(self._outbox.batch_bytes, self._outbox.compression))
         self._batches.append(batch)
         return batch
 
