@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from dataclasses import fields
+from typing import Annotated
 
 import typer
+from rich.table import Table
 
 from ironstream.bench.burst import BurstResult, measure_burst
 from ironstream.bench.latency import WARM_UP_S, LatencyResults, measure_latency
@@ -31,6 +33,7 @@ app = typer.Typer(
     "run meanwhile; measure three times and take the median. benchmarks/README.md says how to read the figures.",
 )
 
+Result = PipelineResult | LatencyResults | RestartResults | LimitsResult | BurstResult | ScalingResult
 Bootstrap = Annotated[
     str | None,
     typer.Option(
@@ -70,7 +73,7 @@ def pipeline(
 
       ironstream bench pipeline --readings 200000 --workers 2 --no-baseline --output json
     """
-    with _shown() as report:
+    with _progress() as report:
         result: PipelineResult = run(
             measure_pipeline(
                 readings=readings,
@@ -84,12 +87,7 @@ def pipeline(
                 report=report,
             )
         )
-    if output is Output.JSON:
-        print_json({"ratio": result.ratio, **_fields(result)})
-        return
-    for one in pipeline_tables(result):
-        out().print(one, "")
-    out().print(machine_line(result.machine))
+    _show(output, result, pipeline_tables(result), ratio=result.ratio)
 
 
 @app.command()
@@ -109,15 +107,11 @@ def latency(
       ironstream bench latency --rates 1000,10000,100000 --seconds 60
     """
     wanted = _numbers("--rates", rates)
-    with _shown() as report:
+    with _progress() as report:
         results: LatencyResults = run(
             measure_latency(rates=wanted, seconds=seconds, series=series, bootstrap=bootstrap, report=report)
         )
-    if output is Output.JSON:
-        print_json(results)
-        return
-    out().print(latency_table(results), "")
-    out().print(machine_line(results.machine))
+    _show(output, results, [latency_table(results)])
 
 
 @app.command()
@@ -134,13 +128,9 @@ def restart(
 
       ironstream bench restart --series 10000 --output json
     """
-    with _shown() as report:
+    with _progress() as report:
         results: RestartResults = run(measure_restart(series=series, bootstrap=bootstrap, report=report))
-    if output is Output.JSON:
-        print_json(results)
-        return
-    out().print(restart_table(results), "")
-    out().print(machine_line(results.machine))
+    _show(output, results, [restart_table(results)])
 
 
 @app.command()
@@ -166,7 +156,7 @@ def limits(
 
       ironstream bench limits --with-pipeline --output json
     """
-    with _shown() as report:
+    with _progress() as report:
         result: LimitsResult = run(
             measure_limits(
                 readings=readings,
@@ -177,11 +167,7 @@ def limits(
                 report=report,
             )
         )
-    if output is Output.JSON:
-        print_json({"share": result.share, **_fields(result)})
-        return
-    out().print(limits_table(result), "")
-    out().print(machine_line(result.machine))
+    _show(output, result, [limits_table(result)], share=result.share)
 
 
 @app.command()
@@ -203,7 +189,7 @@ def burst(
 
       ironstream bench burst --rate 5000 --times 4 --after 30
     """
-    with _shown() as report:
+    with _progress() as report:
         result: BurstResult = run(
             measure_burst(
                 rate=rate,
@@ -216,12 +202,7 @@ def burst(
                 report=report,
             )
         )
-    if output is Output.JSON:
-        print_json(result)
-        return
-    for one in burst_tables(result):
-        out().print(one, "")
-    out().print(machine_line(result.machine))
+    _show(output, result, burst_tables(result))
 
 
 @app.command()
@@ -247,15 +228,11 @@ def scaling(
       ironstream bench scaling --series 1000,100000 --partitions 12 --workers 1
     """
     runs = setups(_numbers("--series", series), _numbers("--partitions", partitions), _numbers("--workers", workers))
-    with _shown() as report:
+    with _progress() as report:
         result: ScalingResult = run(
             measure_scaling(readings=readings, hz=hz, runs=runs, bootstrap=bootstrap, report=report)
         )
-    if output is Output.JSON:
-        print_json(result)
-        return
-    out().print(scaling_table(result), "")
-    out().print(machine_line(result.machine))
+    _show(output, result, [scaling_table(result)])
 
 
 def _numbers(option: str, text: str) -> list[int]:
@@ -267,12 +244,18 @@ def _numbers(option: str, text: str) -> list[int]:
     return numbers
 
 
-def _fields(result: PipelineResult | LimitsResult) -> dict[str, Any]:
-    return {name: getattr(result, name) for name in type(result).__dataclass_fields__}
+def _show(output: Output, result: Result, tables: Iterable[Table], **derived: float | None) -> None:
+    """The end of every command: `derived` figures and the fields of a result as JSON, or its tables and the machine."""
+    if output is Output.JSON:
+        print_json(derived | {one.name: getattr(result, one.name) for one in fields(result)})
+        return
+    for one in tables:
+        out().print(one, "")
+    out().print(machine_line(result.machine))
 
 
 @contextmanager
-def _shown() -> Iterator[Report]:
+def _progress() -> Iterator[Report]:
     """Progress on a terminal. aiokafka's warnings, of which new topics make some, would come between."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     with progress() as bar:
