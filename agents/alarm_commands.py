@@ -19,8 +19,9 @@ from ironstream.domain.alarm_commands import (
     shelve,
     suppress_with_asset,
     unshelve,
+    unshelve_with_asset,
 )
-from ironstream.domain.alarms import Alarm, Cause, Shelf, Suppression, Transition, release
+from ironstream.domain.alarms import Alarm, Cause, Shelf, Suppression, Transition
 from ironstream.domain.times import to_iso, to_us
 from ironstream.engine.api import Outputs
 from tables.alarms import SeenCommand
@@ -120,15 +121,7 @@ class AlarmCommands:
             raise Impossible(f"asset {asset} is not suppressed (to unshelve one alarm give its alarm_id)")
         del self._register.suppressions[asset]
         return [
-            release(
-                held,
-                order.time_us,
-                _on(order, held).cause,
-                order.now_ms,
-                actor=order.actor,
-                comment=order.comment,
-                reason=order.reason or "unshelved",
-            )[1]
+            unshelve_with_asset(held, _on(order, held))[1]
             for held in self._register.of_asset(asset)
             if held.state == "SUPPRESSED" and held.shelf is None
         ]

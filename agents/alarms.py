@@ -28,7 +28,7 @@ from ironstream.contract import (
     asset_key,
 )
 from ironstream.dlq import dlq_headers
-from ironstream.domain.alarms import AlarmKey, Cause, Signal, Transition, on_signal, release
+from ironstream.domain.alarms import AlarmKey, Cause, Remark, Signal, Transition, on_signal, release
 from ironstream.domain.times import to_iso, to_us
 from ironstream.engine.api import Chunk, LogicFactory, Outputs, PartitionLogic, Record, Store
 from ironstream.engine.app import App, Chunks
@@ -176,7 +176,7 @@ class AlarmsPartition:
                 if alarm.key.asset in register.suppressions:
                     register.put(replace(alarm, shelf=None))  # the asset's suppression holds it now
                     continue
-                alarm, entry = release(alarm, due_ms * 1000, why, register.now_ms, reason=EXPIRED[kind])
+                alarm, entry = release(alarm, due_ms * 1000, why, register.now_ms, Remark(reason=EXPIRED[kind]))
                 register.put(alarm)
                 self._emit(entry, out)
 
@@ -222,9 +222,9 @@ def journal_entry(entry: Transition) -> AlarmTransition:
         value=alarm.value,
         threshold=alarm.threshold,
         unit=alarm.unit,
-        actor=entry.actor,
-        comment=entry.comment,
-        reason=entry.reason,
+        actor=entry.remark.actor,
+        comment=entry.remark.comment,
+        reason=entry.remark.reason,
         until=_iso(None if entry.until_ms is None else entry.until_ms * 1000),
         count=alarm.count,
         evidence=Evidence(cause.topic, cause.partition, cause.offset, cause.rule_id, cause.topology_version),

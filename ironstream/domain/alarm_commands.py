@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ironstream.domain.alarms import Alarm, Cause, Shelf, State, Suppression, Transition, close, move, release
+from ironstream.domain.alarms import Alarm, Cause, Remark, Shelf, State, Suppression, Transition, close, move, release
 from ironstream.domain.times import to_iso
 
 
@@ -23,6 +23,11 @@ class Order:
     comment: str | None = None
     reason: str | None = None
 
+    @property
+    def remark(self) -> Remark:
+        """What the journal says of it."""
+        return Remark(self.actor, self.comment, self.reason)
+
 
 def acknowledge(alarm: Alarm, order: Order) -> tuple[Alarm, Transition]:
     """ACTIVE becomes ACKNOWLEDGED; CLEARED_UNACKED becomes CLEARED."""
@@ -35,15 +40,7 @@ def acknowledge(alarm: Alarm, order: Order) -> tuple[Alarm, Transition]:
         raise Impossible("the alarm is shelved or suppressed: unshelve it first")
     alarm = replace(alarm, acked_us=order.time_us, acked_by=order.actor)
     if alarm.state == "CLEARED_UNACKED":
-        return close(
-            alarm,
-            order.time_us,
-            order.cause,
-            order.now_ms,
-            actor=order.actor,
-            comment=order.comment,
-            reason=order.reason,
-        )
+        return close(alarm, order.time_us, order.cause, order.now_ms, order.remark)
     return _move(alarm, "ACKNOWLEDGED", order)
 
 
@@ -63,15 +60,13 @@ def unshelve(alarm: Alarm, suppression: Suppression | None, order: Order) -> tup
         raise Impossible(
             f"its asset is suppressed until {to_iso(suppression.until_ms * 1000)}: unshelve the asset {alarm.key.asset}"
         )
-    return release(
-        alarm,
-        order.time_us,
-        order.cause,
-        order.now_ms,
-        actor=order.actor,
-        comment=order.comment,
-        reason=order.reason or "unshelved",
-    )
+    return unshelve_with_asset(alarm, order)
+
+
+def unshelve_with_asset(alarm: Alarm, order: Order) -> tuple[Alarm, Transition]:
+    """What the end of the suppression of its asset does to an alarm that nothing else holds SUPPRESSED."""
+    remark = replace(order.remark, reason=order.reason or "unshelved")
+    return release(alarm, order.time_us, order.cause, order.now_ms, remark)
 
 
 def suppress_with_asset(alarm: Alarm, until_ms: int, before_ms: int | None, order: Order) -> Transition | None:
@@ -98,13 +93,4 @@ def annotate(alarm: Alarm, suppression: Suppression | None, order: Order) -> tup
 
 
 def _move(alarm: Alarm, state: State, order: Order, until_ms: int | None = None) -> tuple[Alarm, Transition]:
-    return move(
-        alarm,
-        state,
-        order.time_us,
-        order.cause,
-        actor=order.actor,
-        comment=order.comment,
-        reason=order.reason,
-        until_ms=until_ms,
-    )
+    return move(alarm, state, order.time_us, order.cause, order.remark, until_ms)

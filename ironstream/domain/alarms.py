@@ -120,6 +120,18 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """What the journal says beside the cause: which operator it was, and what they or the rules gave as reason."""
+
+    actor: str | None = None
+    comment: str | None = None
+    reason: str | None = None
+
+
+NO_REMARK: Final = Remark()
+
+
+@dataclass(frozen=True, slots=True)
 class Transition:
     """One entry of the journal: the alarm after it, the state before it (None where the occurrence begins), and why."""
 
@@ -127,9 +139,7 @@ class Transition:
     previous_state: State | None
     time_us: int
     cause: Cause
-    actor: str | None = None
-    comment: str | None = None
-    reason: str | None = None
+    remark: Remark = NO_REMARK
     until_ms: int | None = None
 
 
@@ -182,8 +192,8 @@ def _raised(key: AlarmKey, signal: Signal, suppression: Suppression | None) -> S
             "SUPPRESSED",
             signal.time_us,
             cause,
-            reason=suppression.reason,
-            until_ms=suppression.until_ms,
+            Remark(reason=suppression.reason),
+            suppression.until_ms,
         )
     return alarm, replace(entry, previous_state=None)
 
@@ -221,21 +231,14 @@ def _cleared(alarm: Alarm, signal: Signal, suppression: Suppression | None, now_
             return alarm, None
         if suppression is not None:
             return replace(alarm, shelf=None), None
-        return close(alarm, signal.time_us, signal.cause, now_ms, reason="one-shot shelving ended")
+        return close(alarm, signal.time_us, signal.cause, now_ms, Remark(reason="one-shot shelving ended"))
     if alarm.state == "ACTIVE" and alarm.latched:
         return move(alarm, "CLEARED_UNACKED", signal.time_us, signal.cause)
     return close(alarm, signal.time_us, signal.cause, now_ms)
 
 
 def release(
-    alarm: Alarm,
-    time_us: int,
-    cause: Cause,
-    now_ms: int,
-    *,
-    actor: str | None = None,
-    comment: str | None = None,
-    reason: str | None = None,
+    alarm: Alarm, time_us: int, cause: Cause, now_ms: int, remark: Remark = NO_REMARK
 ) -> tuple[Alarm, Transition]:
     """End the SUPPRESSED state: ACTIVE where the condition is still true, else CLEARED.
 
@@ -243,25 +246,18 @@ def release(
     """
     if alarm.condition:
         alarm = replace(alarm, shelf=None, acked_us=None, acked_by=None)
-        return move(alarm, "ACTIVE", time_us, cause, actor=actor, comment=comment, reason=reason)
-    return close(alarm, time_us, cause, now_ms, actor=actor, comment=comment, reason=reason)
+        return move(alarm, "ACTIVE", time_us, cause, remark)
+    return close(alarm, time_us, cause, now_ms, remark)
 
 
 def close(
-    alarm: Alarm,
-    time_us: int,
-    cause: Cause,
-    now_ms: int,
-    *,
-    actor: str | None = None,
-    comment: str | None = None,
-    reason: str | None = None,
+    alarm: Alarm, time_us: int, cause: Cause, now_ms: int, remark: Remark = NO_REMARK
 ) -> tuple[Alarm, Transition]:
     """End the occurrence: CLEARED, acknowledged by `AUTO` where nobody did."""
     if alarm.acked_us is None:
         alarm = replace(alarm, acked_us=time_us, acked_by=AUTO)
     alarm = replace(alarm, shelf=None, closed_ms=now_ms)
-    return move(alarm, "CLEARED", time_us, cause, actor=actor, comment=comment, reason=reason)
+    return move(alarm, "CLEARED", time_us, cause, remark)
 
 
 def move(
@@ -269,12 +265,9 @@ def move(
     state: State,
     time_us: int,
     cause: Cause,
-    *,
-    actor: str | None = None,
-    comment: str | None = None,
-    reason: str | None = None,
+    remark: Remark = NO_REMARK,
     until_ms: int | None = None,
 ) -> tuple[Alarm, Transition]:
     """Write the next entry of the journal; `state` may be the one that the alarm is in."""
     moved = replace(alarm, state=state, transition=alarm.transition + 1)
-    return moved, Transition(moved, alarm.state, time_us, cause, actor, comment, reason, until_ms)
+    return moved, Transition(moved, alarm.state, time_us, cause, remark, until_ms)

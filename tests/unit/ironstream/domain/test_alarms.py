@@ -190,14 +190,14 @@ def test_what_is_raised_on_a_suppressed_asset_is_in_the_journal_as_suppressed() 
     assert alarm is not None
     assert entry is not None
     assert (alarm.state, alarm.transition) == ("SUPPRESSED", 1)
-    assert (entry.previous_state, entry.until_ms, entry.reason) == (None, ASSET.until_ms, "overhaul")
+    assert (entry.previous_state, entry.until_ms, entry.remark.reason) == (None, ASSET.until_ms, "overhaul")
 
 
 def test_a_comment_changes_no_state_but_is_in_the_journal() -> None:
     alarm = raised()
     after, entry = annotate(alarm, None, ORDER)
     assert after == replace(alarm, transition=2)
-    assert (entry.previous_state, entry.comment, entry.actor) == ("ACTIVE", "seen", "ann")
+    assert (entry.previous_state, entry.remark.comment, entry.remark.actor) == ("ACTIVE", "seen", "ann")
 
 
 def test_names_with_any_character_cannot_make_two_alarms_one() -> None:
