@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +14,8 @@ from typing import Final, Literal, Self
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from ironstream.embedded import guard
 from ironstream.embedded.config import HOST, java_command, server_properties
+from ironstream.embedded.guarded import GuardedProcess
 from ironstream.embedded.jars import JarProgress, PlainProgress, ensure_jars, jar_folder, kafka_version, locked_jars
 from ironstream.embedded.java import find_java
 from ironstream.embedded.storage import Storage
@@ -56,8 +53,7 @@ class EmbeddedKafka:
         self._heap_mb = heap_mb
         self._java = java
         self._progress = progress or PlainProgress()
-        self._guard: subprocess.Popen[bytes] | None = None
-        self._pid: int | None = None
+        self._process = GuardedProcess()
         self._log_start = 0
 
     @property
@@ -70,12 +66,12 @@ class EmbeddedKafka:
     @property
     def pid(self) -> int | None:
         """Process id of the broker's JVM while it runs."""
-        return self._pid if self.running else None
+        return self._process.pid if self.running else None
 
     @property
     def running(self) -> bool:
         """Whether the process is there; readiness is what `start` waits for."""
-        return self._guard is not None and self._guard.poll() is None
+        return self._process.running
 
     @property
     def log_file(self) -> Path:
@@ -116,23 +112,15 @@ class EmbeddedKafka:
 
     async def stop(self) -> None:
         """End the broker in order (SIGTERM), by force if it takes more than 30 s. May be called when nothing runs."""
-        if self._guard is None:
-            return
-        self._signal(signal.SIGTERM)
+        self._process.terminate()
         try:
-            await asyncio.to_thread(self._guard.wait, STOP_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            pass
+            await asyncio.to_thread(self._process.wait, STOP_TIMEOUT_S)
         finally:
             self.kill()
 
     def kill(self) -> None:
         """End the broker as a power cut would (SIGKILL) and wait until it is gone."""
-        if self._guard is None:
-            return
-        self._signal(signal.SIGKILL)
-        self._guard.wait()
-        self._guard = self._pid = None
+        self._process.kill()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -167,17 +155,8 @@ class EmbeddedKafka:
         )
         self._log_start = storage.kafka_log.stat().st_size if storage.kafka_log.exists() else 0
         with storage.jvm_output.open("wb") as output:
-            # a session of its own: Ctrl-C reaches the workers, which still need the broker to commit
-            self._guard = subprocess.Popen(
-                [sys.executable, "-I", "-S", guard.__file__, str(os.getpid()), str(lock),
-                 *command, "kafka.Kafka", str(storage.server_properties)],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=output,
-                pass_fds=[lock], start_new_session=True,
-            )  # fmt: skip
-        assert self._guard.stdout is not None
-        with self._guard.stdout as answer:
-            said = answer.readline().strip()
-        self._pid = int(said) if said else None
+            # Ctrl-C does not reach it but the workers, which still need the broker to commit
+            self._process.launch([*command, "kafka.Kafka", str(storage.server_properties)], output, kept=lock)
 
     async def _wait_until_ready(self, cluster_id: str) -> None:
         loop = asyncio.get_running_loop()
@@ -219,14 +198,6 @@ class EmbeddedKafka:
             return False
         self._port = 0
         return True
-
-    def _signal(self, number: signal.Signals) -> None:
-        # the guard waits for the JVM, so while it runs the id cannot have passed to another process
-        if self._pid is not None and self.running:
-            try:
-                os.kill(self._pid, number)
-            except ProcessLookupError:
-                return
 
 
 class _PortTakenError(BrokerError):
