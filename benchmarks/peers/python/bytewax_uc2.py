@@ -6,7 +6,6 @@ is in recovery partitions (SQLite) under DATA_DIR, with a snapshot every 10 s.
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -15,7 +14,6 @@ import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,10 +23,8 @@ from bytewax.connectors.kafka import KafkaSink, KafkaSinkMessage, KafkaSource
 from bytewax.dataflow import Dataflow
 from bytewax.operators.windowing import EventClock, TumblingWindower, fold_window
 from bytewax.recovery import init_db_dir
-from fastavro import parse_schema, schemaless_reader
+from uc2 import WINDOW_MS, decoder, result
 
-WINDOW_MS: Final = 60_000
-_FRAME: Final = 5  # magic byte and schema id
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SNAPSHOT_S: Final = 10
 _STOP_S: Final = 20
@@ -66,32 +62,19 @@ def _merge(one: State, other: State) -> State:
 
 def _output(closed: tuple[str, tuple[int, State]]) -> KafkaSinkMessage[bytes, bytes]:
     identifier, (_, (count, total, squares, least, most, time_ms)) = closed
-    start, mean = time_ms - time_ms % WINDOW_MS, total / count
-    value = {
-        "identifier": identifier,
-        "window_start": start,
-        "window_end": start + WINDOW_MS,
-        "count": count,
-        "sum": total,
-        "mean": mean,
-        "min": least,
-        "max": most,
-        "variance": max(0.0, squares / count - mean * mean),
-    }
+    value = result(identifier, time_ms - time_ms % WINDOW_MS, count, total, squares, least, most)
     return KafkaSinkMessage(identifier.encode(), orjson.dumps(value))
 
 
 def build() -> Dataflow:
     """The dataflow, from the environment; `bytewax.run` calls it in each process."""
     brokers = os.environ["BOOTSTRAP"].split(",")
-    schema = parse_schema(json.loads(Path(os.environ["SCHEMA_FILE"]).read_text()))
+    decode = decoder()
 
-    def decode(messages: list[Any]) -> Iterable[tuple[str, Power]]:
+    def powers(messages: list[Any]) -> Iterable[tuple[str, Power]]:
         decoded = []
         for message in messages:
-            encoded = BytesIO(message.value)
-            encoded.seek(_FRAME)
-            record: Any = schemaless_reader(encoded, schema)
+            record = decode(message.value)
             decoded.append((record["identifier"], (record["timestamp"], record["valueInW"])))
         return decoded
 
@@ -108,7 +91,7 @@ def build() -> Dataflow:
     messages = op.input("power", flow, KafkaSource(brokers, [os.environ["INPUT_TOPIC"]]))
     windows = fold_window(
         "statistics",
-        op.flat_map_batch("decode", messages, decode),
+        op.flat_map_batch("decode", messages, powers),
         clock,
         TumblingWindower(timedelta(milliseconds=WINDOW_MS), _EPOCH),
         lambda: (0, 0.0, 0.0, float("inf"), float("-inf"), 0),

@@ -8,18 +8,13 @@ would be wrong on twelve.
 
 from __future__ import annotations
 
-import json
 import os
-from io import BytesIO
-from pathlib import Path
 from typing import Any, Final
 
 import faust
 import orjson
-from fastavro import parse_schema, schemaless_reader
+from uc2 import WINDOW_MS, decoder, result
 
-WINDOW_MS: Final = 60_000
-_FRAME: Final = 5  # magic byte and schema id
 _PARTITIONS: Final = 12
 
 State = list[Any]
@@ -28,7 +23,7 @@ State = list[Any]
 
 def build() -> faust.App:
     """The app, from the environment."""
-    schema = parse_schema(json.loads(Path(os.environ["SCHEMA_FILE"]).read_text()))
+    decode = decoder()
     app = faust.App(
         os.environ["APPLICATION_ID"],
         broker=[f"kafka://{server}" for server in os.environ["BOOTSTRAP"].split(",")],
@@ -51,9 +46,7 @@ def build() -> faust.App:
     @app.agent(power)
     async def aggregate(stream: Any) -> None:
         async for key, value in stream.items():
-            encoded = BytesIO(value)
-            encoded.seek(_FRAME)
-            record: Any = schemaless_reader(encoded, schema)
+            record = decode(value)
             identifier, time_ms, watts = record["identifier"], record["timestamp"], record["valueInW"]
             start = time_ms - time_ms % WINDOW_MS
             window = windows.get(identifier)
@@ -82,20 +75,7 @@ def _add(window: State, time_ms: int, watts: float) -> State:
 
 def _output(identifier: str, window: State) -> bytes:
     start, count, total, squares, least, most, _ = window
-    mean = total / count
-    encoded: bytes = orjson.dumps(
-        {
-            "identifier": identifier,
-            "window_start": start,
-            "window_end": start + WINDOW_MS,
-            "count": count,
-            "sum": total,
-            "mean": mean,
-            "min": least,
-            "max": most,
-            "variance": max(0.0, squares / count - mean * mean),
-        }
-    )
+    encoded: bytes = orjson.dumps(result(identifier, start, count, total, squares, least, most))
     return encoded
 
 

@@ -6,35 +6,28 @@ DATA_DIR, with a changelog topic, committed every 5 s (both are the library's ow
 
 from __future__ import annotations
 
-import json
 import os
-from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from fastavro import parse_schema, schemaless_reader
 from quixstreams import Application
 from quixstreams.dataframe.windows.aggregations import BaseAggregator
 from quixstreams.models import Deserializer, SerializationContext
-
-WINDOW_MS: Final = 60_000
-_FRAME: Final = 5  # magic byte and schema id
+from uc2 import WINDOW_MS, decoder, result
 
 State = list[Any]
 """Count, sum, sum of squares, min, max."""
 
 
 class ActivePower(Deserializer):
-    """Avro in Confluent's framing, by a schema that is known beforehand: there is no registry."""
+    """Power in Avro, without the registry that the library's own would ask."""
 
-    def __init__(self, schema: dict[str, Any]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._schema = parse_schema(schema)
+        self._decode = decoder()
 
     def __call__(self, value: bytes, ctx: SerializationContext) -> Any:
-        encoded = BytesIO(value)
-        encoded.seek(_FRAME)
-        return schemaless_reader(encoded, self._schema)
+        return self._decode(value)
 
 
 class PowerStatistics(BaseAggregator[State]):
@@ -63,19 +56,8 @@ class PowerStatistics(BaseAggregator[State]):
 
 
 def _output(window: dict[str, Any], key: str, _timestamp: int, _headers: Any) -> dict[str, Any]:
-    count, total, squares, least, most = window["statistics"]
-    mean = total / count
-    return {
-        "identifier": key,
-        "window_start": window["start"],
-        "window_end": window["end"],
-        "count": count,
-        "sum": total,
-        "mean": mean,
-        "min": least,
-        "max": most,
-        "variance": max(0.0, squares / count - mean * mean),
-    }
+    value: dict[str, Any] = result(key, window["start"], *window["statistics"])
+    return value
 
 
 def build() -> Application:
@@ -90,7 +72,7 @@ def build() -> Application:
     power = app.topic(
         os.environ["INPUT_TOPIC"],
         key_deserializer="str",
-        value_deserializer=ActivePower(json.loads(Path(os.environ["SCHEMA_FILE"]).read_text())),
+        value_deserializer=ActivePower(),
         timestamp_extractor=lambda value, _headers, _time, _type: value["timestamp"],
     )
     statistics = app.topic(os.environ["OUTPUT_TOPIC"], key_serializer="str", value_serializer="json")
