@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from ironstream.embedded.config import HOST, java_command, server_properties
 from ironstream.embedded.guarded import GuardedProcess
 from ironstream.embedded.jars import JarProgress, PlainProgress, ensure_jars, jar_folder, kafka_version, locked_jars
 from ironstream.embedded.java import find_java
+from ironstream.embedded.ports import free_port, is_free, listens
 from ironstream.embedded.storage import Storage
 from ironstream.errors import BrokerError
 
@@ -146,12 +146,12 @@ class EmbeddedKafka:
 
     def _launch(self, command: list[str], lock: int) -> None:
         if not self._port:
-            self._port = _free_port()
-        elif not _is_free(self._port):
+            self._port = free_port()
+        elif not is_free(self._port):
             raise _PortTakenError(self._port)
         storage = self._storage
         storage.server_properties.write_text(
-            server_properties(self._port, _free_port()) + f"log.dirs={storage.log_dir}\n", encoding="utf-8"
+            server_properties(self._port, free_port()) + f"log.dirs={storage.log_dir}\n", encoding="utf-8"
         )
         self._log_start = storage.kafka_log.stat().st_size if storage.kafka_log.exists() else 0
         with storage.jvm_output.open("wb") as output:
@@ -164,7 +164,7 @@ class EmbeddedKafka:
         while loop.time() < deadline:
             if not self.running:
                 raise self._died()
-            if await _listens(self._port) and await _answers(self.bootstrap, cluster_id):
+            if await listens(self._port) and await _answers(self.bootstrap, cluster_id):
                 return
             await asyncio.sleep(_POLL_S)
         raise BrokerError(
@@ -206,34 +206,6 @@ class _PortTakenError(BrokerError):
             f"Port {port} on {HOST} is taken by another program.",
             f"Find it with `ss -ltnp 'sport = :{port}'` and stop it, or choose another port (0: a free one).",
         )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        # as Kafka does it: connections of a former broker that linger are no obstacle
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-        return True
-
-
-async def _listens(port: int) -> bool:
-    # asked before `_answers`, because aiokafka logs an error for each refused connection
-    try:
-        _, writer = await asyncio.open_connection(HOST, port)
-    except OSError:
-        return False
-    writer.close()
-    return True
 
 
 async def _to_the_end(function: Callable[[list[str]], str], argument: list[str]) -> str:

@@ -6,7 +6,6 @@ import asyncio
 import json
 import re
 import shutil
-import socket
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -19,6 +18,7 @@ from ironstream.embedded import jars
 from ironstream.embedded.config import HOST, java_command, server_properties
 from ironstream.embedded.jars import PlainProgress
 from ironstream.embedded.java import find_java
+from ironstream.embedded.ports import free_port, listens
 from ironstream.embedded.storage import Storage
 
 NODES: Final = (1, 2, 3)
@@ -42,8 +42,8 @@ class EmbeddedCluster:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._ports = {node: _free_port() for node in NODES}
-        self._controller_ports = {node: _free_port() for node in NODES}
+        self._ports = {node: free_port() for node in NODES}
+        self._controller_ports = {node: free_port() for node in NODES}
         self._children: dict[int, Child] = {}
 
     @property
@@ -155,11 +155,8 @@ class EmbeddedCluster:
 
     async def _is_whole(self) -> bool:
         for port in self._ports.values():
-            try:
-                _, writer = await asyncio.open_connection(HOST, port)
-            except OSError:
+            if not await listens(port):
                 return False
-            writer.close()
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=5000)
         try:
             await admin.start()
@@ -174,10 +171,3 @@ class EmbeddedCluster:
             for topic in topics
             for partition in topic["partitions"]
         )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
