@@ -39,8 +39,8 @@ class Watch:
         """Most memory that each worker was seen to hold, in MiB."""
         return list(self._peak_mib)
 
-    async def run(self, total: int, report: Callable[[int], Any]) -> tuple[Sample, Sample]:
-        """Wait until the topic has `total` records; a sample near the first of them, and the last.
+    async def run(self, total: int, report: Callable[[int], Any], warm_up: int = 0) -> tuple[Sample, Sample]:
+        """Wait until the topic has `total` records; a sample near the first of them after `warm_up`, and the last.
 
         Raises BenchError when a worker ends, or no record comes for a minute.
         """
@@ -58,7 +58,7 @@ class Watch:
                     f"{self._topic}: nothing new for {_STALLED_S:.0f} s; {now.records:,} of {total:,} are there.",
                     f"{self._workers[0].name} said last:\n{self._workers[0].last_words()}",
                 )
-            if start is None and now.records:
+            if start is None and now.records > warm_up:
                 # A run so short that one look sees most of it is measured from the look before: what came after is less
                 # than the clock of CPU time, which goes in ticks of 10 ms, can tell.
                 start = now if now.records <= total // 2 else latest
