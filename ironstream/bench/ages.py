@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -13,10 +15,11 @@ import numpy as np
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from numpy.typing import NDArray
 
-from ironstream.bench.deployment import BenchError, Deployment
+from ironstream.bench.deployment import BenchError, environment
 from ironstream.bench.pacer import Order, Sent
 from ironstream.commands.children import Child, python
 from ironstream.contract import Topic
+from ironstream.settings import Settings
 
 _PATIENCE_S: Final = 60.0
 _LOOKED_AT_PER_S: Final = 10_000
@@ -66,12 +69,13 @@ def stride_of(order: Order) -> int:
     return max(1, max(phase.rate for phase in order.phases) // _LOOKED_AT_PER_S)
 
 
-async def measure_ages(deployment: Deployment, order: Order, look: Callable[[], Any] = lambda: None) -> Ages:
-    """Send what is ordered, and receive as many clean readings; `look` is called about five times a second or more.
+async def measure_ages(settings: Settings, order: Order, folder: Path, look: Callable[[], Any] = lambda: None) -> Ages:
+    """Send what is ordered, and receive as many clean readings, whoever makes them of the raw ones.
 
-    Raises BenchError when readings lack or are too many, or a process ends.
+    The topics are those of `settings`; the sender's log goes to `folder`. `look` is called about five times a second or
+    more, and raises what should end the measurement, such as a process that is gone. Raises BenchError when readings
+    lack or are too many, or the sender fails.
     """
-    settings = deployment.settings
     consumer = AIOKafkaConsumer(**settings.kafka_client_kwargs(), enable_auto_commit=False, fetch_max_wait_ms=100)
     await consumer.start()
     pacer: Child | None = None
@@ -82,22 +86,21 @@ async def measure_ages(deployment: Deployment, order: Order, look: Callable[[], 
         for place, end in (await consumer.end_offsets(places)).items():
             consumer.seek(place, end)
         command = python("-m", "ironstream.bench.pacer", msgspec.json.encode(order).decode())
-        pacer = deployment.child("pacer", command)
+        pacer = Child("pacer", command, folder / "pacer.log", os.environ | environment(settings))
+        pacer.start()
         stride = stride_of(order)
-        device, received = await _receive(deployment, consumer, order.readings, stride, pacer, look)
+        device, received = await _receive(consumer, order.readings, stride, pacer, look)
         told = await asyncio.to_thread(pacer.wait_for, '"late_s"', _PATIENCE_S)
     finally:
         await consumer.stop()
         if pacer is not None:
             pacer.stop()
-            deployment.workers.remove(pacer)
     if told is None:
         raise BenchError(f"The sender did not end in order:\n{pacer.last_words()}", "Measure again.")
     return Ages(device, received, stride, order.readings, msgspec.json.decode(told, type=list[Sent]))
 
 
 async def _receive(
-    deployment: Deployment,
     consumer: AIOKafkaConsumer,
     total: int,
     stride: int,
@@ -129,17 +132,10 @@ async def _receive(
             )
         elif pacer.exit_code:
             raise BenchError(f"The sender failed. Its last words:\n{pacer.last_words()}", "Lower the rate?")
-        _check_workers(deployment, pacer)
         look()
     if found > total:
         raise BenchError(f"{found:,} clean readings came of {total:,} that were sent.", "Was Kafka ours alone?")
     return np.concatenate(device), np.concatenate(received)
-
-
-def _check_workers(deployment: Deployment, pacer: Child) -> None:
-    for worker in deployment.workers:
-        if worker is not pacer and not worker.running:
-            deployment.check_workers()
 
 
 def _times(texts: list[str]) -> NDArray[np.int64]:

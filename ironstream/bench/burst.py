@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from ironstream.bench.ages import Ages, measure_ages, percentiles
-from ironstream.bench.deployment import BenchError, deploy
+from ironstream.bench.deployment import BenchError, Deployment, deploy
 from ironstream.bench.latency import WARM_UP_S, Report
 from ironstream.bench.measure import Machine, machine, rss_mib
 from ironstream.bench.pacer import Order, Phase
@@ -41,8 +41,8 @@ class PhaseResult:
 class Backlog:
     """Readings that were made and not yet received. `usual`: at most, before the burst; `most`: from there on.
 
-    `gone_s`: seconds from the end of the burst until it was no more than usual; None when it was not while the sender
-    still sent.
+    `gone_s`: seconds from the end of the burst until it was gone, that is no more than usual or than what was asked
+    for; None when it was not while the sender still sent.
     """
 
     usual: int
@@ -90,7 +90,8 @@ async def measure_burst(
         await deployment.restored(worker)
         report("sending", 0, None)
         memory: list[tuple[int, float]] = []
-        ages = await measure_ages(deployment, order, _look(memory, worker.pid))
+        look = _look(memory, deployment, worker.pid)
+        ages = await measure_ages(deployment.settings, order, deployment.folder, look)
         deployment.end_workers()
     began_us = ages.sent[1].began_us
     before = [mib for at_us, mib in memory if at_us < began_us] or [memory[0][1]]
@@ -105,10 +106,11 @@ async def measure_burst(
     )
 
 
-def _look(memory: list[tuple[int, float]], pid: int | None) -> Callable[[], None]:
-    """Writes down, at most ten times a second, how much memory a process holds."""
+def _look(memory: list[tuple[int, float]], deployment: Deployment, pid: int | None) -> Callable[[], None]:
+    """Writes down, at most ten times a second, how much memory a process holds; all processes must run."""
 
     def look() -> None:
+        deployment.check_workers()
         now_us = time.time_ns() // 1000
         if not memory or now_us - memory[-1][0] > 100_000:
             memory.append((now_us, rss_mib(pid)))
@@ -137,8 +139,12 @@ def summarize(name: str, number: int, order: Order, ages: Ages, warm_up_s: float
     )
 
 
-def backlog(ages: Ages, warm_up_s: float) -> Backlog:
-    """The backlog at each moment that readings were received at, just before they were."""
+def backlog(ages: Ages, warm_up_s: float, gone_at: int | None = None) -> Backlog:
+    """The backlog at each moment that readings were received at, just before they were.
+
+    It is gone when no more than `gone_at` readings are left, or, without that, no more than before the burst. Raises
+    BenchError when nothing was received between the warm-up and the burst.
+    """
     made = np.sort(ages.device_us)
     received = np.sort(ages.received_us)
     moments = np.unique(received)
@@ -151,7 +157,8 @@ def backlog(ages: Ages, warm_up_s: float) -> Backlog:
         raise BenchError("Nothing was received between the warm-up and the burst.", "Let it last longer before it.")
     usual = int(quiet.max())
     ended = (moments >= burst.ended_us) & (moments <= ages.sent[-1].ended_us)
-    back = np.flatnonzero(ended & (behind <= usual))
+    enough = usual if gone_at is None else gone_at // ages.stride
+    back = np.flatnonzero(ended & (behind <= enough))
     return Backlog(
         usual=usual * ages.stride,
         most=int(behind[moments >= burst.began_us].max(initial=0)) * ages.stride,

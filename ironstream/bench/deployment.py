@@ -30,6 +30,20 @@ class BenchError(IronstreamError):
     """A measurement that did not come about, or whose counts do not add up: its figures would say nothing."""
 
 
+def environment(settings: Settings) -> dict[str, str]:
+    """The variables that give a process the settings of a measurement."""
+    return {
+        "IRONSTREAM_BOOTSTRAP": settings.bootstrap,
+        "IRONSTREAM_TOPIC_PREFIX": settings.topic_prefix,
+        "IRONSTREAM_APPLICATION_ID": settings.application_id,
+        "IRONSTREAM_DATA_DIR": str(settings.data_dir),
+        "IRONSTREAM_PARTITIONS": str(settings.partitions),
+        "IRONSTREAM_TOPOLOGY": str(settings.topology),
+        "IRONSTREAM_LOG_FORMAT": "json",
+        "IRONSTREAM_LOG_LEVEL": "INFO",
+    }
+
+
 class Deployment:
     """Settings, broker and workers of one measurement. Made by `deploy`."""
 
@@ -51,18 +65,8 @@ class Deployment:
 
     def child(self, name: str, command: Sequence[str], **variables: str) -> Child:
         """A process with the settings of this deployment in its environment; it is stopped with the deployment."""
-        settings = self.settings
-        env = os.environ | {
-            "IRONSTREAM_BOOTSTRAP": settings.bootstrap,
-            "IRONSTREAM_TOPIC_PREFIX": settings.topic_prefix,
-            "IRONSTREAM_APPLICATION_ID": settings.application_id,
-            "IRONSTREAM_DATA_DIR": str(settings.data_dir),
-            "IRONSTREAM_PARTITIONS": str(settings.partitions),
-            "IRONSTREAM_TOPOLOGY": str(settings.topology),
-            "IRONSTREAM_LOG_FORMAT": "json",
-            "IRONSTREAM_LOG_LEVEL": "INFO",
-        }
-        child = Child(name, command, self.folder / f"{name}.log", env | self.variables | variables)
+        env = os.environ | environment(self.settings) | self.variables | variables
+        child = Child(name, command, self.folder / f"{name}.log", env)
         self.workers.append(child)
         child.start()
         return child

@@ -65,7 +65,8 @@ async def measure_latency(
         for number, rate in enumerate(rates):
             report(f"{rate} readings/s", number, len(rates))
             order = Order((Phase(rate, warm_up_s + seconds),), series, f"bench-{secrets.token_hex(4)}")
-            results.append(summarize(rate, await measure_ages(deployment, order), warm_up_s))
+            ages = await measure_ages(deployment.settings, order, deployment.folder, deployment.check_workers)
+            results.append(summarize(rate, ages, warm_up_s))
     return LatencyResults(facts, series, results)
 
 

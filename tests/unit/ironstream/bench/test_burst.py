@@ -45,6 +45,13 @@ def test_a_backlog_that_outlives_the_sender_is_never_gone() -> None:
     assert backlog(_worked_off(12), 0.5).gone_s is None
 
 
+def test_a_backlog_may_be_gone_at_a_number_that_is_the_same_for_everybody() -> None:
+    found, ten = backlog(_worked_off(20), 0.5, gone_at=20), backlog(_worked_off(20, stride=10), 0.5, gone_at=200)
+
+    assert found.gone_s == pytest.approx(6, abs=0.3)
+    assert ten.gone_s == found.gone_s
+
+
 def test_nothing_between_warm_up_and_burst_is_an_error() -> None:
     with pytest.raises(BenchError, match="warm-up"):
         backlog(_worked_off(20), 2.0)
