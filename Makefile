@@ -70,7 +70,7 @@ bench: $(STAMP) ## measure this machine; BENCH_ARGS goes to `ironstream bench`
 	$(BIN)/ironstream bench $(BENCH_ARGS)
 
 .PHONY: bench-peers
-bench-peers: $(STAMP) ## the comparison with other stream processors: W=w1|w2 RUNS=3 ONLY=flink,… (needs a JDK 17, Maven)
+bench-peers: $(STAMP) ## the comparison with other stream processors: W=w1|w2|w3 RUNS=3 ONLY=flink,… (needs a JDK 17, Maven)
 	$(BIN)/python -m benchmarks.compare $(W) --rounds $(RUNS) $(if $(ONLY),--only $(ONLY)) $(BENCH_ARGS)
 
 PEERS := benchmarks/peers

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.plot [FOLDER]`: the comparison's results as pictures, an SVG beside each JSON file."""
+"""`python -m benchmarks.plot [FOLDER]`: throughput of the comparison as pictures, an SVG beside each JSON file."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from html import escape
 from pathlib import Path
 from typing import Final
 
-from benchmarks.compare.figures import Spread
+from benchmarks.compare.figures import Figures, Spread
+from benchmarks.compare.finite import Run
 from benchmarks.compare.results import Result, Results, read
 
 _RESULTS: Final = Path(__file__).parent / "results"
+_NOT_DRAWN: Final = ("w3.json",)
+"""Files with figures of another kind, which a table shows."""
 _OURS: Final = "ironstream"
 _LABELS_PX: Final = 215
 _PANEL_PX: Final = 330
@@ -49,7 +52,7 @@ class _Panel:
         ]
 
 
-def svg(results: Results) -> str:
+def svg(results: Results[Run, Figures]) -> str:
     """Bars of the medians with lines over the ranges, the fastest first. Raises ValueError without any figures."""
     done = sorted(
         ((one.figures.records_per_s.median, name, one) for name, one in results.contenders.items() if one.figures),
@@ -87,7 +90,7 @@ def svg(results: Results) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _origin(results: list[Result]) -> str:
+def _origin(results: list[Result[Run, Figures]]) -> str:
     facts = results[0].machine
     rounds = min(one.figures.rounds for one in results if one.figures)
     return (
@@ -101,14 +104,14 @@ def _number(value: float) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Draw every file of a folder; the exit code."""
+    """Draw every file of a folder with throughputs; the exit code."""
     folder = Path(arguments[0]) if arguments else _RESULTS
-    paths = sorted(folder.glob("*.json"))
+    paths = sorted(path for path in folder.glob("*.json") if path.name not in _NOT_DRAWN)
     if not paths:
         print(f"{folder} has no results: run `make bench-peers` first.", file=sys.stderr)
         return 1
     for path in paths:
-        results = read(path)
+        results = read(path, Results[Run, Figures])
         assert results is not None
         picture = path.with_suffix(".svg")
         picture.write_text(svg(results), encoding="utf-8")

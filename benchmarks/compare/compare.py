@@ -1,38 +1,64 @@
-"""The comparison itself: rounds of all contenders in turn, each at a short and a long size."""
+"""The comparison itself: rounds of all contenders in turn."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
+
+from rich.table import Table
 
 from benchmarks.compare.contenders import Contender
-from benchmarks.compare.figures import Figures, figures
-from benchmarks.compare.results import Result, Results, read, write
-from benchmarks.compare.session import Run, Session, session
-from benchmarks.compare.workload import Workload
+from benchmarks.compare.results import FiguresT, Result, Results, RunT, read, write
+from benchmarks.compare.session import Session, session
 from ironstream.bench.deployment import BenchError
 from ironstream.bench.measure import machine
 
 Say = Callable[[str], None]
 
 
+class Experiment(Protocol[RunT, FiguresT]):
+    """How contenders are measured on a workload, and what is made of the measurements."""
+
+    @property
+    def name(self) -> str:
+        """The workload's."""
+
+    @property
+    def title(self) -> str:
+        """The workload's."""
+
+    @property
+    def kind(self) -> type[Results[RunT, FiguresT]]:
+        """What the file of its results holds."""
+
+    async def round(self, session: Session, contender: Contender, parallelism: int, say: Say) -> list[RunT]:
+        """The runs of one contender in one round. Raises BenchError when one of them counts for nothing."""
+
+    def figures(self, runs: Sequence[RunT]) -> FiguresT:
+        """Of all runs of a contender, round by round. Raises ValueError where they give none."""
+
+    def table(self, results: Results[RunT, FiguresT]) -> Table:
+        """The figures for people."""
+
+
 async def compare(
-    workload: Workload,
+    experiment: Experiment[RunT, FiguresT],
     contenders: Sequence[Contender],
     *,
     rounds: int,
-    sizes: tuple[int, int],
     parallelism: int,
     path: Path,
     say: Say,
-) -> Results:
+) -> Results[RunT, FiguresT]:
     """Measure and write the results after each round. A contender with a run that fails has no figures.
 
     Contenders in the file that are not measured now stay there, each with its own machine and date.
     """
-    before = read(path)
-    results = Results(workload.name, workload.title, dict(before.contenders) if before else {}, {}, {})
+    before = read(path, experiment.kind)
+    kept = dict(before.contenders) if before else {}
+    results: Results[RunT, FiguresT] = Results(experiment.name, experiment.title, kept, {}, {})
     able: list[Contender] = []
     for contender in contenders:
         if (missing := contender.prepare()) is None:
@@ -41,7 +67,7 @@ async def compare(
             results.left_out[contender.name] = missing
             say(f"{contender.name} is left out: {missing}")
     facts, date = machine(own_kafka=True), datetime.now(UTC).isoformat(timespec="seconds")
-    runs: dict[str, list[Run]] = {contender.name: [] for contender in able}
+    runs: dict[str, list[RunT]] = {contender.name: [] for contender in able}
     async with session() as place:
         for number in range(rounds):
             # nobody is always first, when the machine is still cool, or after the same neighbour
@@ -50,37 +76,25 @@ async def compare(
                 if contender.name in results.failed:
                     continue
                 try:
-                    pair = [
-                        await _run(place, contender, workload, size, parallelism, say)
-                        for size in contender.sizes(sizes)
-                    ]
+                    found = await experiment.round(place, contender, parallelism, say)
                 except BenchError as err:
                     results.failed[contender.name] = err.message
                     results.contenders.pop(contender.name, None)
                     say(str(err))
                     continue
-                runs[contender.name] += pair
+                done = runs[contender.name]
+                done += found
                 results.contenders[contender.name] = Result(
-                    contender.title, facts, date, parallelism, runs[contender.name], _figures(runs[contender.name], say)
+                    contender.title, facts, date, parallelism, done, _figures(experiment, done, say)
                 )
                 write(path, results)
     write(path, results)
     return results
 
 
-async def _run(place: Session, contender: Contender, workload: Workload, size: int, parallelism: int, say: Say) -> Run:
-    run = await place.run(contender, workload, workload.load(size), parallelism)
-    say(
-        f"{run.contender}: {run.records:,} records in {run.wall_s:.1f} s, {run.cpu_s:.1f} s CPU, "
-        f"broker {run.broker_cpu_s:.1f} s, reader {run.reader_cpu_s:.1f} s, {run.peak_mib:.0f} MiB, "
-        f"{run.outputs:,} outputs"
-    )
-    return run
-
-
-def _figures(runs: Sequence[Run], say: Say) -> Figures | None:
+def _figures(experiment: Experiment[RunT, FiguresT], runs: Sequence[RunT], say: Say) -> FiguresT | None:
     try:
-        return figures(runs[0::2], runs[1::2])
+        return experiment.figures(runs)
     except ValueError as err:
         say(f"no figures: {err}")
         return None

@@ -100,6 +100,13 @@ _STREAMS_PLANT: Final = "ironstream.peers.streams.PlantStreams"
 _FLINK_POWER: Final = "ironstream.peers.flink.PowerFlink"
 _FLINK_PLANT: Final = "ironstream.peers.flink.PlantFlink"
 
+_PIPELINE: Final = (
+    Contender("ironstream", "ironstream", _ironstream_workers),
+    _java("streams", "Kafka Streams, Processor API", java.STREAMS, _STREAMS_PLANT),
+    _java("flink", "Flink, heap state", java.FLINK, _FLINK_PLANT, "hashmap"),
+    _java("flink-rocksdb", "Flink, RocksDB state", java.FLINK, _FLINK_PLANT, "rocksdb"),
+)
+
 CONTENDERS: Final[dict[str, Sequence[Contender]]] = {
     "w1": (
         Contender("ironstream", "ironstream", _ironstream_power, _ironstream_power_missing),
@@ -111,12 +118,8 @@ CONTENDERS: Final[dict[str, Sequence[Contender]]] = {
         _script("bytewax", "Bytewax", "bytewax_uc2.py", (600_000, 1_800_000), launches_itself=True),
         _script("faust", "plain Faust", "faust_uc2.py", (600_000, 1_200_000)),
     ),
-    "w2": (
-        Contender("ironstream", "ironstream", _ironstream_workers),
-        _java("streams", "Kafka Streams, Processor API", java.STREAMS, _STREAMS_PLANT),
-        _java("flink", "Flink, heap state", java.FLINK, _FLINK_PLANT, "hashmap"),
-        _java("flink-rocksdb", "Flink, RocksDB state", java.FLINK, _FLINK_PLANT, "rocksdb"),
-    ),
+    "w2": _PIPELINE,
+    "w3": _PIPELINE,
 }
 
 

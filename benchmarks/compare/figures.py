@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.compare.session import Run
+from benchmarks.compare.finite import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,9 @@ def figures(short: Sequence[Run], long: Sequence[Run]) -> Figures:
         broker.append((many.broker_cpu_s - few.broker_cpu_s) / records * 1e6)
         start.append(few.wall_s - few.records * seconds / records)
     peaks = [run.peak_mib for run in long]
-    return Figures(len(rates), _spread(rates), _spread(cpu), _spread(broker), _spread(peaks), _spread(start))
+    return Figures(len(rates), spread(rates), spread(cpu), spread(broker), spread(peaks), spread(start))
 
 
-def _spread(values: Sequence[float]) -> Spread:
+def spread(values: Sequence[float]) -> Spread:
+    """Of at least one value."""
     return Spread(median(values), min(values), max(values))

@@ -101,32 +101,42 @@ class Pipeline:
 
     def topics(self, place: Place) -> list[TopicSpec]:
         """The product's topics."""
-        return topic_specs(Settings(topic_prefix=place.topic(""), partitions=PARTITIONS), WINDOWS_S)
+        return topics(place)
 
     def environment(self, place: Place) -> dict[str, str]:
         """Topics, the rules for the peers, the topology for ironstream."""
-        plant = Plant(self._series, self._hz, 0)
-        (place.folder / "topology.yaml").write_text(plant.topology(), encoding="utf-8")
-        rules = place.folder / "rules.properties"
-        rules.write_text("".join(f"{name}={value}\n" for name, value in self._rules().items()), encoding="utf-8")
-        return {
-            "INPUT_TOPIC": place.topic(Topic.TELEMETRY_RAW),
-            "OUTPUT_PREFIX": place.topic(""),
-            "RULES_FILE": str(rules),
-        }
+        return environment(Plant(self._series, self._hz, 0), place)
 
-    def _rules(self) -> dict[str, object]:
-        """What the plant's topology declares, for contenders that do not read it."""
-        interval_s = 1.0 / self._hz
-        return {
-            "range_min": 0,
-            "range_max": 100,
-            "max_rate": 10 * self._hz + 10,
-            "max_step": 45,
-            "stuck_after_s": max(60.0, 3 * interval_s),
-            "expected_interval_s": interval_s,
-            "window_sizes_s": ",".join(map(str, WINDOWS_S)),
-            "window_graces_s": ",".join(map(str, GRACES_S)),
-            "alarm_above": ALARM_ABOVE,
-            "alarm_deadband": ALARM_DEADBAND,
-        }
+
+def topics(place: Place) -> list[TopicSpec]:
+    """The product's topics."""
+    return topic_specs(Settings(topic_prefix=place.topic(""), partitions=PARTITIONS), WINDOWS_S)
+
+
+def environment(plant: Plant, place: Place) -> dict[str, str]:
+    """The contract's variables of the whole pipeline; writes rules and topology into the folder of the run."""
+    (place.folder / "topology.yaml").write_text(plant.topology(), encoding="utf-8")
+    rules = place.folder / "rules.properties"
+    rules.write_text("".join(f"{name}={value}\n" for name, value in _rules(plant).items()), encoding="utf-8")
+    return {
+        "INPUT_TOPIC": place.topic(Topic.TELEMETRY_RAW),
+        "OUTPUT_PREFIX": place.topic(""),
+        "RULES_FILE": str(rules),
+    }
+
+
+def _rules(plant: Plant) -> dict[str, object]:
+    """What the plant's topology declares, for contenders that do not read it."""
+    interval_s = 1.0 / (plant.slowest_hz or plant.hz)
+    return {
+        "range_min": 0,
+        "range_max": 100,
+        "max_rate": 10 * plant.hz + 10,
+        "max_step": 45,
+        "stuck_after_s": max(60.0, 3 * interval_s),
+        "expected_interval_s": interval_s,
+        "window_sizes_s": ",".join(map(str, WINDOWS_S)),
+        "window_graces_s": ",".join(map(str, GRACES_S)),
+        "alarm_above": ALARM_ABOVE,
+        "alarm_deadband": ALARM_DEADBAND,
+    }

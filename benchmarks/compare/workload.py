@@ -1,4 +1,4 @@
-"""What a workload is to the harness: topics, a load, and an expectation that knows when a contender is done."""
+"""What a workload is to the harness: topics, and for a finite input an expectation that knows when it is done."""
 
 from __future__ import annotations
 
@@ -64,19 +64,29 @@ class Load(Protocol):
         """A fresh expectation."""
 
 
-class Workload(Protocol):
+class Work(Protocol):
     """One kind of work."""
 
-    name: str
-    title: str
-    sizes: tuple[int, int]
-    """Records of the short and the long run, unless others are asked for."""
+    @property
+    def name(self) -> str:
+        """What the command calls it."""
 
-    def load(self, records: int) -> Load:
-        """The input of about so many records. Raises ConfigurationError when there are too few to compare anything."""
+    @property
+    def title(self) -> str:
+        """What it is, for people."""
 
     def topics(self, place: Place) -> list[TopicSpec]:
         """Topics that must exist before a contender starts."""
 
     def environment(self, place: Place) -> dict[str, str]:
         """The contract's variables of this workload; may write files into the folder of the run."""
+
+
+class Workload(Work, Protocol):
+    """Work on an input that is all there before a contender starts."""
+
+    sizes: tuple[int, int]
+    """Records of the short and the long run, unless others are asked for."""
+
+    def load(self, records: int) -> Load:
+        """The input of about so many records. Raises ConfigurationError when there are too few to compare anything."""

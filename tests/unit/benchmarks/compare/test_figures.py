@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks.compare.figures import Spread, figures
-from benchmarks.compare.session import Run
+from benchmarks.compare.finite import Run
 
 
 def run(records: int, wall_s: float, cpu_s: float = 0.0, broker_cpu_s: float = 0.0, peak_mib: float = 1.0) -> Run:
