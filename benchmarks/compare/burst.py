@@ -47,8 +47,15 @@ class Burst:
     series: int = SERIES
 
     name = "w3"
-    title = "W3: the whole pipeline under a burst; age of clean readings in a consumer's hands"
     kind = Results[BurstRun, BurstFigures]
+
+    @property
+    def title(self) -> str:
+        """The load is in it: figures of another load are no figures of this one."""
+        return (
+            f"W3: the whole pipeline, {self.rate:,} readings/s for {self.before_s:g} s, "
+            f"{self.burst_rate:,} for {self.burst_s:g} s, {self.rate:,} for {self.after_s:g} s"
+        )
 
     @property
     def plant(self) -> Plant:

@@ -14,6 +14,7 @@ from benchmarks.compare.results import FiguresT, Result, Results, RunT, read, wr
 from benchmarks.compare.session import Session, session
 from ironstream.bench.deployment import BenchError
 from ironstream.bench.measure import machine
+from ironstream.errors import ConfigurationError
 
 Say = Callable[[str], None]
 
@@ -54,9 +55,15 @@ async def compare(
 ) -> Results[RunT, FiguresT]:
     """Measure and write the results after each round. A contender with a run that fails has no figures.
 
-    Contenders in the file that are not measured now stay there, each with its own machine and date.
+    Contenders in the file that are not measured now stay there, each with its own machine and date. Raises
+    ConfigurationError when they were measured on other work.
     """
     before = read(path, experiment.kind)
+    if before is not None and before.title != experiment.title:
+        raise ConfigurationError(
+            f"{path} holds figures of other work, which these must not stand beside: {before.title}",
+            "Move it away, or name another folder: --results.",
+        )
     kept = dict(before.contenders) if before else {}
     results: Results[RunT, FiguresT] = Results(experiment.name, experiment.title, kept, {}, {})
     able: list[Contender] = []

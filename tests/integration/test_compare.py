@@ -13,13 +13,14 @@ from benchmarks.compare.compare import compare
 from benchmarks.compare.contenders import CONTENDERS, Contender, Started, contract
 from benchmarks.compare.finite import measure
 from benchmarks.compare.power import Power
-from benchmarks.compare.results import read
+from benchmarks.compare.results import read, write
 from benchmarks.compare.session import Session
 from benchmarks.compare.throughput import Throughput
 from benchmarks.compare.workload import Place
 from ironstream.bench.deployment import BenchError
 from ironstream.commands.children import python
 from ironstream.embedded import EmbeddedKafka
+from ironstream.errors import ConfigurationError
 from ironstream.topics import _admin
 
 WORK = Power(sensors=20)
@@ -81,6 +82,14 @@ async def test_a_comparison_goes_on_without_those_who_are_absent_or_fail_and_say
     assert list(found.contenders) == ["reference"]
     assert [run.records for run in found.contenders["reference"].runs] == [1_200, 36_000]
     assert read(path, Throughput.kind) == found
+
+
+async def test_figures_of_another_load_do_not_stand_in_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "w3.json"
+    write(path, Burst.kind("w3", Burst(rate=300).title, {}, {}, {}))
+
+    with pytest.raises(ConfigurationError, match="300 readings/s"):
+        await compare(Burst(rate=200), [], rounds=1, parallelism=1, path=path, say=lambda _text: None)
 
 
 async def test_a_burst_is_measured_counted_and_leaves_nothing_behind(kafka: EmbeddedKafka, tmp_path: Path) -> None:
