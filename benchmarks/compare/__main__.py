@@ -38,7 +38,7 @@ def main(
     long: Annotated[int | None, typer.Option(min=1, help="w1, w2: records of a long run.")] = None,
     rate: Annotated[int, typer.Option(min=1, help="w3: readings a second before and after the burst.")] = 20_000,
     times: Annotated[float, typer.Option(min=1, help="w3: how many times that the burst is.")] = 10,
-    warm_up: Annotated[float, typer.Option(min=1, help="w3: seconds of readings that do not count.")] = 10,
+    warm_up: Annotated[float, typer.Option(min=1, help="w3: seconds of readings that do not count.")] = 20,
     before: Annotated[float, typer.Option(min=1, help="w3: seconds before the burst.")] = 20,
     seconds: Annotated[float, typer.Option(min=0.1, help="w3: seconds of the burst.")] = 10,
     after: Annotated[float, typer.Option(min=1, help="w3: seconds after it.")] = 60,

@@ -40,7 +40,7 @@ class Burst:
 
     rate: int = 20_000
     times: float = 10
-    warm_up_s: float = 10
+    warm_up_s: float = 20
     before_s: float = 20
     burst_s: float = 10
     after_s: float = 60
