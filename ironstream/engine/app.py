@@ -18,6 +18,7 @@ from yarl import URL
 from ironstream.contract import CONTROL_KEY
 from ironstream.engine.api import Chunk, LogicFactory
 from ironstream.engine.control import TICK
+from ironstream.engine.gathering import Gathering
 from ironstream.engine.outbox import BATCH_BYTES, Outbox
 from ironstream.engine.ownership import EngineConfig, Ownership
 from ironstream.engine.partition import Partition
@@ -53,7 +54,9 @@ class Chunks:
                     if fresh is not None:
                         if fresh.records[0].offset > partition.position:
                             await app.ownership.look_for_loss(event.message.tp, fresh.records[0].offset, app.consumer)
+                        began = time.perf_counter()
                         yield fresh, partition
+                        app.gathering.worked(time.perf_counter() - began)
             app.under_way.taken(len(chunk.records))
             event.ack()
             await app.outbox.room()
@@ -70,6 +73,7 @@ class App(faust.App):
         self.config = config
         self.client_settings = dict(config.client_settings)
         self.under_way = UnderWay()
+        self.gathering = Gathering()
         self.outbox = Outbox(self.fail, compression=config.compression)
         self.ownership = Ownership(config, self.outbox)
         self.failure: BaseException | None = None

@@ -22,6 +22,7 @@ from mode import Service
 from ironstream.engine.api import Chunk
 from ironstream.engine.assignor import StateAssignor
 from ironstream.engine.crashpoints import crash_point
+from ironstream.engine.gathering import LEAST_MS, Gathering
 from ironstream.engine.memory import give_back
 from ironstream.engine.ownership import Ownership
 from ironstream.engine.records import Records
@@ -35,8 +36,7 @@ _LONGEST_COMMIT_PAUSE_S = 30.0
 _LONGEST_OFFSET_COMMIT_S = 20.0
 _TRIM_EVERY_S = 5.0
 _FETCH_BYTES = 1024 * 1024
-_FETCH_WAIT_MS = 20
-"""The broker gathers this much or this long: a chunk of a few readings costs nearly what one of a thousand does."""
+"""The broker answers a fetch at once when it has as much, else after the wait that `Gathering` finds."""
 
 
 class Worker(Protocol):
@@ -47,6 +47,7 @@ class Worker(Protocol):
     consumer_generation_id: int
     ownership: Ownership
     under_way: UnderWay
+    gathering: Gathering
     highwaters: dict[TP, int]
 
     def logical_name(self, topic: str) -> str:
@@ -104,7 +105,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             max_poll_interval_ms=int((conf.broker_max_poll_interval or 1000) * 1000),
             max_partition_fetch_bytes=conf.consumer_max_fetch_size,
             fetch_min_bytes=_FETCH_BYTES,
-            fetch_max_wait_ms=_FETCH_WAIT_MS,
+            fetch_max_wait_ms=LEAST_MS,
             request_timeout_ms=int(conf.broker_request_timeout * 1000),
             session_timeout_ms=int(conf.broker_session_timeout * 1000),
             rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000),
@@ -129,6 +130,7 @@ class Consumer(driver.Consumer):
             # Faust sleeps a full second here.
             await asyncio.sleep(0.02)
             return
+        self._thread._ensure_consumer()._fetcher._fetch_max_wait_ms = app.gathering.wait_ms(time.monotonic())
         generation = app.consumer_generation_id
         records, active = await self._wait_next_records(timeout)
         if not records or self.should_stop or not self.flow_active:

@@ -100,7 +100,7 @@ USED: list[tuple[type[Any], tuple[str, ...]]] = [
     (AIOKafkaConsumer, ("_fetcher",)),
     (AIOKafkaConnection, ("close", "host", "port", "send")),
     (BatchBuilder, ("_builder", "_relative_offset", "close", "size")),
-    (fetcher.Fetcher, ("_records",)),
+    (fetcher.Fetcher, ("_fetch_max_wait_ms", "_records")),
     (fetcher.FetchResult, ("_partition_records",)),
     (fetcher.PartitionRecords, ("_check_crcs", "_records", "_records_iterator", "_tp", "next_fetch_offset")),
 ]
