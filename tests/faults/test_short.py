@@ -36,7 +36,7 @@ async def test_a_worker_that_slept_past_its_session_writes_nothing_more(plant: D
 
 async def test_rebalances_that_meet_one_another_leave_no_trace(plant: Deployment) -> None:
     async with plant.load():
-        await faults.rebalance_storm(plant, 15.0)
+        await faults.rebalance_storm(plant, 10.0)
     await heal(plant)
 
 

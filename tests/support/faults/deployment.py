@@ -221,7 +221,7 @@ class Deployment:
                 await admin.close()
         return {}
 
-    async def drain(self, settle_s: float = 4.0) -> None:
+    async def drain(self, settle_s: float = 2.0) -> None:
         """Wait until all that is on the sources now has been processed, and then what that led to."""
         await asyncio.sleep(settle_s)
         for topics in (("telemetry.raw",), SOURCES):
