@@ -9,13 +9,13 @@ from typing import Final
 from pydantic import BaseModel
 
 from adapters.modbus.adapter import modbus_tcp
-from adapters.modbus.config import ModbusTcpConfig
+from adapters.modbus.config import ModbusTcpConfig, Tag
 from adapters.modbus.mapping import tcp_from_mapping
 from ironstream.gateway.adapter import AdapterKind
 
 ADAPTERS: Final[Mapping[str, AdapterKind]] = MappingProxyType(
     {
-        "modbus-tcp": AdapterKind(ModbusTcpConfig, modbus_tcp, tcp_from_mapping),
+        "modbus-tcp": AdapterKind(ModbusTcpConfig, Tag, modbus_tcp, tcp_from_mapping),
     }
 )
 """Name in topology.yaml (`adapter:`) and in CONFIG_JSON (`protocol`, where `_` may stand for `-`)."""

@@ -99,7 +99,10 @@ class Timestamps(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True,
 
 
 class Metadata(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, gc=False):
-    """Where a reading came from; `seq` counts from 1 the readings of one series in one run (`boot`) of the adapter."""
+    """Where a reading came from; `seq` counts from 1 the readings of one series in one run (`boot`) of the adapter.
+
+    `historical`: the device kept the value while nobody was listening.
+    """
 
     pipeline_id: str | None = None
     adapter_id: str | None = None
@@ -107,6 +110,7 @@ class Metadata(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, g
     hostname: str | None = None
     boot: str | None = None
     seq: int | None = None
+    historical: bool = False
 
 
 class Reading(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, gc=False):

@@ -28,11 +28,13 @@ from ironstream.gateway.adapter import (
     DeviceTimeoutError,
     Fault,
     Point,
+    Polled,
+    Received,
     Sample,
 )
 
 
-class ModbusAdapter:
+class ModbusAdapter(Polled):
     """Reads the tags of a `ModbusConfig` through any `RegisterClient`. No I/O before `connect`.
 
     `wall_us` gives the gateway's time (µs since the epoch), `monotonic_s` paces the probes of suspended units.
@@ -51,7 +53,7 @@ class ModbusAdapter:
         self._wall_us = wall_us
         self._monotonic_s = monotonic_s
         self._tags = {tag.key: tag for tag in config.tags}
-        self._points = tuple(_point(config, tag) for tag in config.tags)
+        self._points = {tag.key: _point(config, tag) for tag in config.tags}
         self._requests: dict[int, tuple[ReadRequest, ...]] = {}
         for request in plan(
             spans_of(config),
@@ -68,7 +70,7 @@ class ModbusAdapter:
     @property
     def points(self) -> Sequence[Point]:
         """The tags, in the order of the configuration."""
-        return self._points
+        return tuple(self._points.values())
 
     async def connect(self) -> None:
         """Open the connection. Raises DeviceConnectionError."""
@@ -78,20 +80,7 @@ class ModbusAdapter:
         """Close the connection; may be repeated."""
         await self._client.close()
 
-    def take_faults(self) -> list[Fault]:
-        """The faults of the reads since the last call."""
-        faults, self._faults = self._faults, []
-        return faults
-
-    async def test(self) -> list[Sample]:
-        """Connect, read every tag once, close. Raises AdapterError."""
-        try:
-            await self.connect()
-            return await self.read()
-        finally:
-            await self.close()
-
-    async def read(self) -> list[Sample]:
+    async def read(self) -> Received:
         """Every tag once, in the order of the configuration; tags of a failed or suspended unit are BAD `comm_loss`.
 
         Raises AdapterError when the connection broke, or when all units asked stayed silent: then it may be the
@@ -115,10 +104,10 @@ class ModbusAdapter:
             else:
                 health.succeeded()
                 answered = True
+        faults, self._faults = self._faults, []
         if timed_out is not None and not answered:
-            self._faults.pop()  # it is raised, and counted there
             raise timed_out
-        return [samples.get(point.key) or self._lost(point) for point in self._points]
+        return Received([samples.get(key) or self._lost(point) for key, point in self._points.items()], faults=faults)
 
     async def _read_unit(self, unit: int, samples: dict[str, Sample]) -> None:
         """Put what the unit gives into `samples`, also when it fails half-way; its clock stamps its own tags only."""
@@ -131,12 +120,12 @@ class ModbusAdapter:
                     for span in part.spans:
                         words = part.part(span, values)
                         if span.key != DEVICE_TIME:
-                            read[span.key] = _sample(self._tags[span.key], words, now_us)
+                            read[span.key] = _sample(self._points[span.key], self._tags[span.key], words, now_us)
                         elif self._config.device_time is not None:
                             device_time_us = decode_time_us(self._config.device_time, words)
         finally:
             if self._config.device_time is not None:
-                read = {name: replace(sample, device_time_us=device_time_us) for name, sample in read.items()}
+                read = {key: replace(sample, device_time_us=device_time_us) for key, sample in read.items()}
             samples.update(read)
 
     async def _read_request(self, request: ReadRequest) -> list[tuple[ReadRequest, list[int]]]:
@@ -158,7 +147,7 @@ class ModbusAdapter:
         return [pair for part in parts for pair in await self._read_request(part)]
 
     def _lost(self, point: Point) -> Sample:
-        return Sample(point.parameter, None, self._wall_us(), None, Quality.BAD, COMM_LOSS, point.asset_id)
+        return Sample(point, None, self._wall_us(), None, Quality.BAD, COMM_LOSS)
 
 
 def modbus_tcp(config: ModbusTcpConfig) -> ModbusAdapter:
@@ -177,9 +166,9 @@ def _point(config: ModbusConfig, tag: Tag) -> Point:
     )
 
 
-def _sample(tag: Tag, words: Sequence[int], now_us: int) -> Sample:
+def _sample(point: Point, tag: Tag, words: Sequence[int], now_us: int) -> Sample:
     value = decode(tag, words)
     if isinstance(value, float) and not math.isfinite(value):
-        return Sample(tag.name, None, now_us, now_us, Quality.BAD, NOT_A_NUMBER, tag.asset)
+        return Sample(point, None, now_us, now_us, Quality.BAD, NOT_A_NUMBER)
     # a register without a clock holds the value of this moment: when it was read is when it was so
-    return Sample(tag.name, value, now_us, now_us, asset_id=tag.asset)
+    return Sample(point, value, now_us, now_us)

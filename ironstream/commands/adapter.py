@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import BaseModel
 from typer.core import TyperGroup
 
 from ironstream.commands.options import BootstrapOption, OutputOption, TopologyOption, export_settings, settings_of
@@ -34,8 +36,8 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Read machines into Kafka: `ironstream adapter NAME` runs a pipeline of topology.yaml.",
 )
-tags = typer.Typer(no_args_is_help=True, help="Lists of Modbus tags as CSV, for spreadsheets.")
-app.add_typer(tags, name="tags")
+tag_lists = typer.Typer(no_args_is_help=True, help="Lists of tags as CSV, for spreadsheets.")
+app.add_typer(tag_lists, name="tags")
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Id of a pipeline of topology.yaml.")]
 GatewayOption = Annotated[
@@ -86,7 +88,7 @@ def run(
 
 
 @app.command("test")
-def read_once(name: NameArgument, topology: TopologyOption = None, output: OutputOption = Output.TABLE) -> None:
+def read(name: NameArgument, topology: TopologyOption = None, output: OutputOption = Output.TABLE) -> None:
     """Connect to the device of one pipeline and read every tag once; nothing is sent to Kafka.
 
     Example:
@@ -96,59 +98,59 @@ def read_once(name: NameArgument, topology: TopologyOption = None, output: Outpu
     export_settings(topology=topology)
     from adapters.__main__ import settings_from_environment
     from adapters.registry import ADAPTERS
+    from ironstream.gateway.adapter import Received
     from ironstream.gateway.build import build
+    from ironstream.gateway.once import read_once
 
     pipelines = _pipelines(settings_of().topology, [name], None)
     settings = settings_from_environment()
 
-    async def read() -> tuple[dict[str, str | None], list[Any], list[Any]]:
+    async def once() -> Received:
         (built,) = await build(pipelines, ADAPTERS, settings)
-        samples = await built.adapter.test()
-        units = {point.key: point.unit for point in built.adapter.points}
-        return units, samples, built.adapter.take_faults()
+        return await read_once(built.adapter)
 
-    units, samples, faults = asyncio.run(read())
+    received = asyncio.run(once())
     rows = [
         {
             "parameter": sample.parameter,
             "value": sample.value,
-            "unit": units.get(sample.key),
+            "unit": sample.point.unit,
             "quality": sample.quality.name,
             "reason": sample.reason,
         }
-        for sample in samples
+        for sample in received.samples
     ]
     if output is Output.JSON:
-        print_json({"pipeline": name, "samples": rows, "faults": [fault.message for fault in faults]})
+        print_json({"pipeline": name, "samples": rows, "faults": [fault.message for fault in received.faults]})
     else:
         print_table(f"{name}: {len(rows)} values", ("parameter", "value", "unit", "quality", "reason"),
                     [[_shown(cell) for cell in row.values()] for row in rows])  # fmt: skip
-        for fault in faults:
+        for fault in received.faults:
             err().print(f"[yellow]fault:[/] {fault.message}")
-    if faults or not rows:
+    if received.faults or not rows:
         raise typer.Exit(1)
 
 
-@tags.command("export")
+@tag_lists.command("export")
 def export_tags(
     name: NameArgument,
     file: Annotated[Path | None, typer.Argument(help="CSV file to write; left out: stdout.")] = None,
     topology: TopologyOption = None,
 ) -> None:
-    """Write the tags of a Modbus pipeline as CSV.
+    """Write the tags of a pipeline as CSV.
 
     Example:
 
       ironstream adapter tags export pump-1-modbus pump-1.csv
     """
     export_settings(topology=topology)
-    from adapters.modbus.config import ModbusTcpConfig
-    from adapters.modbus.tags_csv import tags_to_csv
+    from adapters.registry import ADAPTERS
+    from ironstream.gateway.tags_csv import tags_to_csv
 
     (pipeline,) = _pipelines(settings_of().topology, [name], None)
-    if not pipeline.adapter.startswith("modbus"):
-        raise ConfigurationError(f"{name} is a {pipeline.adapter} pipeline.", "Only Modbus tags are kept as CSV.")
-    text = tags_to_csv(ModbusTcpConfig.model_validate(pipeline.config).tags)
+    kind = ADAPTERS[pipeline.adapter]
+    tags: Sequence[BaseModel] = getattr(kind.config_model.model_validate(pipeline.config), "tags")  # noqa: B009
+    text = tags_to_csv(tags, kind.tag_model)
     if file is None:
         sys.stdout.write(text)
         return
@@ -158,7 +160,7 @@ def export_tags(
         raise ConfigurationError(f"{file} cannot be written: {error.strerror}", "Name another file.") from error
 
 
-@tags.command("import")
+@tag_lists.command("import")
 def import_tags(
     file: Annotated[Path, typer.Argument(help="CSV file with a header.")],
     output: OutputOption = Output.TABLE,
@@ -171,13 +173,14 @@ def import_tags(
     """
     import yaml
 
-    from adapters.modbus.tags_csv import tags_from_csv
+    from adapters.modbus.config import Tag
+    from ironstream.gateway.tags_csv import tags_from_csv
 
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{file} cannot be read: {error}", "Name a CSV file in UTF-8.") from error
-    found = tags_from_csv(text)
+    found = tags_from_csv(text, Tag)
     if output is Output.JSON:
         print_json({"tags": found})
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ironstream.gateway.outgoing import Priority
 from ironstream.gateway.pipeline import PipelineSpec
 from ironstream.topology import Pipeline, Topology
 
@@ -27,4 +28,6 @@ def pipeline_of(pipeline: Pipeline) -> PipelineSpec:
         tenant_id=pipeline.tenant,
         site_id=pipeline.site,
         poll_interval_s=pipeline.poll_interval_s or DEFAULT_POLL_INTERVAL_S,
+        priority=Priority[pipeline.priority.upper()],
+        process=pipeline.process,
     )

@@ -10,8 +10,9 @@ import structlog
 
 from ironstream.contract import Topic, asset_key
 from ironstream.gateway.envelope import iso
+from ironstream.gateway.outgoing import Outgoing, Priority
 from ironstream.gateway.pipeline import PipelineSpec
-from ironstream.gateway.publisher import Outgoing, Publisher
+from ironstream.gateway.publisher import Publisher
 from ironstream.gateway.secrets import Redactor
 
 _LOG = structlog.get_logger(__name__)
@@ -55,4 +56,4 @@ class AdapterLog:
         getattr(_LOG, level)(event, pipeline_id=self._fields["pipeline_id"], **clean)
         now_us = time.time_ns() // 1000
         record = {"time": iso(now_us), "level": level, "event": event, **self._fields, **clean}
-        self._publisher.offer(Outgoing(Topic.LOGS_ADAPTERS, self._key, msgspec.json.encode(record)))
+        self._publisher.offer(Outgoing(Topic.LOGS_ADAPTERS, self._key, msgspec.json.encode(record), Priority.LOG))

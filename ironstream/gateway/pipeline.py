@@ -1,4 +1,4 @@
-"""A pipeline: one adapter that reads one device into the series of one asset."""
+"""A pipeline: one adapter that reads one device."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ironstream.contract import DEFAULT_PART
+from ironstream.gateway.outgoing import Priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +15,8 @@ class PipelineSpec:
     """What a pipeline of topology.yaml, or CONFIG_JSON, says.
 
     `adapter` is a name of the registry (`modbus-tcp`), `config` what that adapter's config model reads, with
-    `${secret:name}` not yet resolved. `asset_id` None: every point names its own asset.
+    `${secret:name}` not yet resolved. `asset_id` None: every point names its own asset. `priority` of its
+    readings in a full buffer. Pipelines of one `process` share a process of the gateway; None has its own.
     """
 
     id: str
@@ -24,4 +26,6 @@ class PipelineSpec:
     tenant_id: str = DEFAULT_PART
     site_id: str = DEFAULT_PART
     poll_interval_s: float = 1.0
+    priority: Priority = Priority.NORMAL
+    process: str | None = None
     adapter_id: str = field(default="")

@@ -7,7 +7,6 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from random import Random
 from typing import Final, Protocol
 
@@ -16,31 +15,16 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
 
 from ironstream.errors import BrokerError
+from ironstream.gateway.outgoing import Outgoing
 from ironstream.gateway.schedule import backoff_s
 from ironstream.gateway.settings import GatewaySettings
 
 _LOG = structlog.get_logger(__name__)
 _BATCH: Final = 2_000
-_OVERHEAD_BYTES: Final = 200
-"""What one waiting record costs beside its own bytes, about."""
 _STALLED_S: Final = 10.0
 """Records unacknowledged for this long mean that Kafka is away, though the producer goes on trying."""
 _STOP_TIMEOUT_S: Final = 5.0
 _REFUSED: Final = (MessageSizeTooLargeError, RecordTooLargeError)
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """One record on its way to `topic` (name without the deployment's prefix)."""
-
-    topic: str
-    key: bytes | None
-    value: bytes
-
-    @property
-    def size(self) -> int:
-        """Bytes of memory that the record is counted with."""
-        return len(self.value) + len(self.key or b"") + _OVERHEAD_BYTES
 
 
 class Publisher(Protocol):
@@ -207,7 +191,10 @@ class KafkaPublisher:
                 if isinstance(error, _REFUSED):
                     self.refused += 1
                     _LOG.error("record_refused", topic=record.topic, bytes=len(record.value), error=str(error))
+                    record.settle()
                 else:
                     left.append(record)
                     failure = failure or error
+            else:
+                record.settle()
         return left, failure

@@ -1,4 +1,4 @@
-"""Report by exception: which of the samples of one point are sent. Pure; all times are the gateway's, in µs."""
+"""Report by exception: which of the samples of one point are sent. Pure; times in µs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ class Reporter:
 
     A sample that leaves the deadband (or the swinging door) comes with the one held before it, at its own time, so a
     straight line between the sent samples shows when the value really began to move. Samples that are not a finite
-    number, changes of quality and steps back of the clock are sent at once.
+    number, changes of quality and steps back of the clock are sent at once. Lines are drawn over the device's time;
+    a period ends by either clock, so that a device whose clock stands still is not silent for ever.
     """
 
     config: ReportConfig
@@ -31,7 +32,7 @@ class Reporter:
             if sent is not None and not _is_number(sent) and _state(sample) == _state(sent):
                 return self._again(sample)
             return self._send_with_held(sample)
-        back = sent is not None and sample.gateway_time_us < sent.gateway_time_us
+        back = sent is not None and sample.time_us < sent.time_us
         if sent is None or back or _state(sample) != _state(sent) or not _is_number(sent):
             return self._send_with_held(sample)
         if self.config.swinging_door is not None:
@@ -56,7 +57,7 @@ class Reporter:
         return []
 
     def _swing(self, door: SwingingDoorConfig, sample: Sample, sent: Sample) -> list[Sample]:
-        if sample.gateway_time_us - sent.gateway_time_us < door.min_time_s * 1e6:
+        if _elapsed_us(sent, sample) < door.min_time_s * 1e6:
             return []
         out: list[Sample] = []
         held = self._held
@@ -64,7 +65,7 @@ class Reporter:
             out, sent = self._send(held), held
         self._door.close_on(sent, sample, door.threshold)
         max_us = min(door.max_time_s, self.config.period_s or inf) * 1e6
-        if sample.gateway_time_us - sent.gateway_time_us >= max_us:
+        if _elapsed_us(sent, sample) >= max_us:
             return out + self._send(sample)
         self._held = sample
         return out
@@ -83,7 +84,7 @@ class Reporter:
         return abs(value - last) > threshold
 
     def _is_due(self, sample: Sample, sent: Sample) -> bool:
-        return sample.gateway_time_us - sent.gateway_time_us >= self.config.period_s * 1e6
+        return _elapsed_us(sent, sample) >= self.config.period_s * 1e6
 
     def _send_with_held(self, sample: Sample) -> list[Sample]:
         return self.drain() + self._send(sample)
@@ -105,17 +106,22 @@ class _Door:
         self.low, self.high = -inf, inf
 
     def admits(self, pivot: Sample, sample: Sample) -> bool:
-        elapsed_us = sample.gateway_time_us - pivot.gateway_time_us
+        elapsed_us = sample.time_us - pivot.time_us
         if elapsed_us <= 0:
             return False
         return self.low <= (_number(sample) - _number(pivot)) / elapsed_us <= self.high
 
     def close_on(self, pivot: Sample, sample: Sample, threshold: float) -> None:
-        elapsed_us = sample.gateway_time_us - pivot.gateway_time_us
+        elapsed_us = sample.time_us - pivot.time_us
         if elapsed_us > 0:
             rise = _number(sample) - _number(pivot)
             self.low = max(self.low, (rise - threshold) / elapsed_us)
             self.high = min(self.high, (rise + threshold) / elapsed_us)
+
+
+def _elapsed_us(earlier: Sample, later: Sample) -> int:
+    """Time between two samples by the clock that has gone further."""
+    return max(later.time_us - earlier.time_us, later.gateway_time_us - earlier.gateway_time_us)
 
 
 def _state(sample: Sample) -> tuple[Quality, str | None]:

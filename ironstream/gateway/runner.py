@@ -1,11 +1,11 @@
-"""Runs one pipeline: connect, poll on a grid, publish, and come back after every failure of the device."""
+"""Runs one pipeline: connect, read, publish, and come back after every failure of the device."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from random import Random
 from typing import Any
@@ -13,11 +13,13 @@ from typing import Any
 import msgspec
 
 from ironstream.contract import Quality, Topic
-from ironstream.gateway.adapter import COMM_LOSS, Adapter, AdapterError, Sample
+from ironstream.gateway.adapter import COMM_LOSS, Adapter, AdapterError, Fault, Point, Received, Sample
+from ironstream.gateway.delivery import Delivery, Receipts
 from ironstream.gateway.envelope import Envelope
 from ironstream.gateway.logs import AdapterLog
+from ironstream.gateway.outgoing import Outgoing, Priority
 from ironstream.gateway.pipeline import PipelineSpec
-from ironstream.gateway.publisher import Outgoing, Publisher
+from ironstream.gateway.publisher import Publisher
 from ironstream.gateway.report import Reporter
 from ironstream.gateway.schedule import backoff_s, next_due_s
 from ironstream.gateway.settings import GatewaySettings
@@ -46,35 +48,62 @@ class PipelineRunner:
         self._stats = stats
         self._log = log
         self._settings = settings
-        self._points = {point.key: point for point in adapter.points}
-        self._reporters = {p.key: Reporter(p.report) for p in adapter.points if not p.is_event}
+        self._receipts = Receipts(adapter.acknowledge)
+        self._points: dict[str, Point] = {}
+        self._reporters: dict[str, Reporter] = {}
+        for point in adapter.points:
+            self._know(point)
         self._random = Random()
         self._failures = 0
         self._known_faults: frozenset[str] = frozenset()
         self._clock_offset_us: dict[str, int] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Read until `stop` is set; then the held samples are put as well and the device is let go."""
+        """Read until `stop` is set; then what was received and held is put as well and the device is let go."""
+        async with self._handing_back():
+            try:
+                while not stop.is_set():
+                    await _unless(stop, self._connect_and_read(stop))
+                    if not stop.is_set():
+                        pause_s = backoff_s(
+                            self._failures - 1,
+                            self._random,
+                            self._settings.backoff_initial_s,
+                            self._settings.backoff_max_s,
+                        )
+                        await _unless(stop, asyncio.sleep(pause_s))
+            finally:
+                await self._finish()
+
+    @asynccontextmanager
+    async def _handing_back(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self._receipts.run(), name=f"receipts of {self._pipeline.id}")
         try:
-            while not stop.is_set():
-                await _unless(stop, self._connect_and_poll(stop))
-                if not stop.is_set():
-                    pause_s = backoff_s(
-                        self._failures - 1, self._random, self._settings.backoff_initial_s, self._settings.backoff_max_s
-                    )
-                    await _unless(stop, asyncio.sleep(pause_s))
+            yield
         finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _finish(self) -> None:
+        try:
+            self._take(self._adapter.pending())
             for reporter in self._reporters.values():
                 self._put(reporter.drain())
+            # a device that keeps what is not acknowledged would tell it once more
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._settings.flush_timeout_s):
+                    await self._receipts.all_back()
+        finally:
             await self._adapter.close()
             self._stats.connected = False
 
-    async def _connect_and_poll(self, stop: asyncio.Event) -> None:
-        """Poll until the device fails. As the supervisor, it lets no failure of an adapter pass, not even a defect."""
+    async def _connect_and_read(self, stop: asyncio.Event) -> None:
+        """Read until the device fails. As the supervisor, it lets no failure of an adapter pass, not even a defect."""
         try:
             await self._adapter.connect()
             self._log.info("connected")
-            await self._poll(stop)
+            await (self._poll(stop) if self._adapter.paced else self._listen(stop))
         except AdapterError as error:
             self._lost(error.kind, str(error))
         except Exception as error:
@@ -87,28 +116,62 @@ class PipelineRunner:
         start_s = due_s = loop.time()
         while not stop.is_set():
             await self._publisher.wait_for_room()
-            samples = await self._adapter.read()
-            self._stats.connected, self._failures = True, 0
-            self._note_faults(samples)
-            self._take(samples)
+            received = await self._adapter.read()
+            self._alive()
+            self._take(received)
             previous_s, due_s = due_s, next_due_s(start_s, interval_s, loop.time())
             self._stats.missed(round((due_s - previous_s) / interval_s) - 1)
             await asyncio.sleep(due_s - loop.time())
 
-    def _take(self, samples: list[Sample]) -> None:
-        for sample in map(self._on_device_clock, samples):
-            point = self._points[sample.key]
-            if (point.event or point.is_event) and (event := self._envelope.event(point, sample)) is not None:
-                self._publisher.put(Outgoing(Topic.EVENTS_RAW, self._envelope.key(point), _ENCODER.encode(event)))
-            if not point.is_event:
-                self._put(self._reporters[sample.key].step(sample))
+    async def _listen(self, stop: asyncio.Event) -> None:
+        self._alive()
+        while not stop.is_set():
+            await self._publisher.wait_for_room()
+            self._take(await self._adapter.read())
 
-    def _put(self, samples: list[Sample]) -> None:
+    def _alive(self) -> None:
+        self._stats.connected, self._failures = True, 0
+
+    def _take(self, received: Received) -> None:
+        # nothing is awaited in here: what was received is put whole, whoever cancels the read
+        delivery = None if received.receipt is None else self._receipts.open(received.receipt)
+        self._note_faults(received.faults, received.samples)
+        for sample in map(self._on_device_clock, received.samples):
+            point = sample.point
+            if (point.event or point.is_event) and (event := self._envelope.event(sample)) is not None:
+                self._send(Topic.EVENTS_RAW, self._envelope.key(point), event, Priority.EVENT, delivery)
+            if not point.is_event:
+                self._put([sample] if sample.historical else self._know(point).step(sample), delivery)
+        for alarm in received.alarms:
+            record = self._envelope.alarm(alarm)
+            self._send(Topic.ALARMS_RAW, self._envelope.key(alarm), record, Priority.ALARM, delivery)
+        if delivery is not None:
+            delivery.settle()
+
+    def _know(self, point: Point) -> Reporter:
+        """The reporter of a point, which may be seen for the first time."""
+        reporter = self._reporters.get(point.key)
+        if reporter is None:
+            reporter = Reporter(point.report)
+            if not point.is_event:
+                self._points[point.key] = point
+                self._reporters[point.key] = reporter
+        return reporter
+
+    def _put(self, samples: Iterable[Sample], delivery: Delivery | None = None) -> None:
+        count = 0
         for sample in samples:
-            point = self._points[sample.key]
-            reading = self._envelope.reading(point, sample)
-            self._publisher.put(Outgoing(Topic.TELEMETRY_RAW, self._envelope.key(point), _ENCODER.encode(reading)))
-        self._stats.sent(len(samples), time.time_ns() // 1000)
+            reading = self._envelope.reading(sample)
+            self._send(
+                Topic.TELEMETRY_RAW, self._envelope.key(sample.point), reading, self._pipeline.priority, delivery
+            )
+            count += 1
+        self._stats.sent(count, time.time_ns() // 1000)
+
+    def _send(self, topic: str, key: bytes, record: object, priority: Priority, delivery: Delivery | None) -> None:
+        if delivery is not None:
+            delivery.expect()
+        self._publisher.put(Outgoing(topic, key, _ENCODER.encode(record), priority, delivery))
 
     def _lost(self, kind: str, message: str) -> None:
         """Say once, for every series, that its device is gone: what looks fresh must not be stale."""
@@ -119,8 +182,7 @@ class PipelineRunner:
         self._failures += 1
         now_us = time.time_ns() // 1000
         for key, reporter in self._reporters.items():
-            point = self._points[key]
-            lost = Sample(point.parameter, None, now_us, None, Quality.BAD, COMM_LOSS, point.asset_id)
+            lost = Sample(self._points[key], None, now_us, None, Quality.BAD, COMM_LOSS)
             self._put(reporter.step(self._on_device_clock(lost)))
 
     def _on_device_clock(self, sample: Sample) -> Sample:
@@ -129,14 +191,16 @@ class PipelineRunner:
         With the gateway's time, a series of a device whose clock is slow would jump ahead, and all that the device says
         after its return would be late for its windows.
         """
+        key = sample.point.key
         if sample.device_time_us is not None:
-            self._clock_offset_us[sample.key] = sample.device_time_us - sample.gateway_time_us
-        elif sample.reason == COMM_LOSS and (offset_us := self._clock_offset_us.get(sample.key)) is not None:
+            if not sample.historical:
+                self._clock_offset_us[key] = sample.device_time_us - sample.gateway_time_us
+        elif sample.reason == COMM_LOSS and (offset_us := self._clock_offset_us.get(key)) is not None:
             return replace(sample, device_time_us=sample.gateway_time_us + offset_us)
         return sample
 
-    def _note_faults(self, samples: list[Sample]) -> None:
-        faults = self._adapter.take_faults()
+    def _note_faults(self, faults: Iterable[Fault], samples: Iterable[Sample]) -> None:
+        faults = list(faults)
         for fault in faults:
             self._stats.failed(fault.kind)
             # a unit that is dead for a day is one line in the log, not one per probe

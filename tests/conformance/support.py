@@ -1,98 +1,20 @@
-"""What the conformance suite needs of each adapter: a device that can be broken, and a publisher in memory."""
+"""What the conformance suite runs adapters with: a gateway in this process, and a publisher in memory."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
-
-from pymodbus.constants import ExcCodes
-from pymodbus.server import ModbusTcpServer
-from pymodbus.simulator import DataType, SimData, SimDevice
+from typing import Any
 
 from adapters.registry import ADAPTERS
+from ironstream.gateway.outgoing import Outgoing
 from ironstream.gateway.pipeline import PipelineSpec
-from ironstream.gateway.publisher import Outgoing
 from ironstream.gateway.settings import GatewaySettings
 from ironstream.gateway.supervisor import run_pipelines
-
-
-class Bench(Protocol):
-    """One kind of device for the suite: parts `a` and `b` of it, each with a number, can be silenced.
-
-    `bad_config` has several faults; `bad_fields` are those that must be named.
-    """
-
-    @property
-    def adapter(self) -> str: ...
-    @property
-    def bad_config(self) -> Mapping[str, Any]: ...
-    @property
-    def bad_fields(self) -> tuple[str, ...]: ...
-
-    async def start(self) -> None: ...
-    async def stop(self) -> None: ...
-    def silence(self, part: str | None) -> None: ...
-    def config(self) -> dict[str, Any]: ...
-
-
-class ModbusBench:
-    """A Modbus TCP server with two units, one register each, a text and a bit."""
-
-    adapter = "modbus-tcp"
-    bad_config: Mapping[str, Any] = {
-        "host": "",
-        "port": 99999,
-        "tags": [{"name": "a", "address": -1}, {"name": "b b", "address": 0}, {"name": "c", "address": 0, "type": "X"}],
-        "surprise": 1,
-    }
-    bad_fields = ("host", "port", "tags.0.address", "tags.1.name", "tags.2.type", "surprise")
-
-    def __init__(self) -> None:
-        self.port = 0
-        self._server: ModbusTcpServer | None = None
-        self._silent: str | None = None
-
-    async def start(self) -> None:
-        self._server = ModbusTcpServer(
-            [self._device(1, "a"), self._device(2, "b")], address=("127.0.0.1", self.port), ignore_missing_devices=False
-        )
-        await self._server.serve_forever(background=True)
-        assert isinstance(self._server.transport, asyncio.Server)
-        self.port = self._server.transport.sockets[0].getsockname()[1]
-
-    async def stop(self) -> None:
-        if self._server is not None:
-            await self._server.shutdown()  # type: ignore[no-untyped-call]  # pymodbus leaves it untyped
-            self._server = None
-
-    def silence(self, part: str | None) -> None:
-        self._silent = part
-
-    def config(self) -> dict[str, Any]:
-        return {
-            "host": "127.0.0.1",
-            "port": self.port,
-            "timeout_s": 0.5,
-            "probe_interval_s": 0.1,
-            "tags": [
-                {"name": "a", "address": 0, "unit": "bar"},
-                {"name": "running", "address": 1, "bit": 0, "event": True},
-                {"name": "text", "address": 2, "type": "STRING", "length": 4},
-                {"name": "b", "address": 0, "unit_id": 2},
-            ],
-        }
-
-    def _device(self, unit_id: int, part: str) -> SimDevice:
-        async def action(*_: object) -> ExcCodes | None:
-            return ExcCodes.GATEWAY_NO_RESPONSE if self._silent == part else None
-
-        return SimDevice(
-            unit_id, [SimData(0, values=[unit_id, 1, 0x4F4B, 0x2121], datatype=DataType.REGISTERS)], action=action
-        )
+from tests.conformance.benches.bench import Bench
 
 
 class MemoryPublisher:
@@ -110,6 +32,7 @@ class MemoryPublisher:
 
     def put(self, record: Outgoing) -> None:
         self.records.append(record)
+        record.settle()
 
     def offer(self, record: Outgoing) -> bool:
         self.records.append(record)

@@ -9,7 +9,8 @@ from aiokafka import AIOKafkaConsumer
 
 from ironstream.contract import Topic
 from ironstream.embedded import EmbeddedKafka
-from ironstream.gateway.publisher import KafkaPublisher, Outgoing
+from ironstream.gateway.outgoing import Outgoing
+from ironstream.gateway.publisher import KafkaPublisher
 from ironstream.gateway.settings import GatewaySettings
 from ironstream.settings import Settings
 from ironstream.topics import ensure_topics, topic_specs

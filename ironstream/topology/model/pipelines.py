@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,13 @@ class Pipeline(Part):
     adapter: Label = Field(description="Kind of adapter: modbus-tcp, modbus-rtu, opcua, mqtt, …")
     gateway: IdentityPart | None = Field(default=None, description="Gateway that runs it; empty: any.")
     enabled: bool = Field(default=True, description="False: declared but not run.")
+    process: IdentityPart | None = Field(
+        default=None, description="Pipelines that name the same process share one; empty: a process of its own."
+    )
+    priority: Literal["low", "normal", "high"] = Field(
+        default="normal",
+        description="What a full disk buffer gives up while Kafka is away: low first, alarms and events never before.",
+    )
     tenant: IdentityPart = Field(default=DEFAULT_PART, description="Tenant of what it reads.")
     site: IdentityPart = Field(default=DEFAULT_PART, description="Site of what it reads.")
     asset: IdentityPart | None = Field(

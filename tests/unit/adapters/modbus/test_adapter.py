@@ -43,7 +43,7 @@ def adapter(client: FakeClient, now_s: Callable[[], float] = lambda: 0.0, **fiel
 
 
 async def test_values_come_in_the_order_of_the_tags_with_the_time_of_the_read() -> None:
-    samples = await adapter(FakeClient()).read()
+    samples = (await adapter(FakeClient()).read()).samples
     assert [(s.parameter, s.value, s.device_time_us) for s in samples] == [
         ("a", 100, NOW_US),
         ("b", 104, NOW_US),
@@ -59,8 +59,8 @@ async def test_one_address_that_is_refused_does_not_take_its_neighbours_with_it(
     client = FakeClient(refuse_4)
     device = adapter(client)
     first = await device.read()
-    assert [(s.value, s.reason) for s in first] == [(100, None), (None, COMM_LOSS), (200, None)]
-    assert {fault.kind for fault in device.take_faults()} == {"device"}
+    assert [(s.value, s.reason) for s in first.samples] == [(100, None), (None, COMM_LOSS), (200, None)]
+    assert {fault.kind for fault in first.faults} == {"device"}
     client.requests.clear()
     await device.read()
     assert [(r.unit_id, r.address, r.count) for r in client.requests] == [(1, 0, 1), (1, 4, 1), (2, 0, 1)]
@@ -76,14 +76,17 @@ async def test_a_silent_unit_is_bad_alone_rests_after_three_failures_and_is_prob
 
     client = FakeClient(answer)
     device = adapter(client, lambda: now_s, suspend_after_failures=3, probe_interval_s=10)
+    faults = 0
     for _ in range(5):
-        samples = await device.read()
-        assert [s.quality for s in samples] == [Quality.GOOD, Quality.GOOD, Quality.BAD]
+        received = await device.read()
+        faults += len(received.faults)
+        assert [s.quality for s in received.samples] == [Quality.GOOD, Quality.GOOD, Quality.BAD]
     assert sum(request.unit_id == 2 for request in client.requests) == 3
     now_s, silent = 10.0, False
-    assert (await device.read())[2].value == 200
-    assert len(device.take_faults()) == 3
-    assert device.take_faults() == []
+    back = await device.read()
+    assert back.samples[2].value == 200
+    assert faults == 3
+    assert not back.faults
 
 
 async def test_when_no_unit_answers_the_connection_is_given_up() -> None:
@@ -97,7 +100,7 @@ async def test_when_no_unit_answers_the_connection_is_given_up() -> None:
 async def test_the_clock_of_the_device_stamps_its_own_unit_only() -> None:
     client = FakeClient()
     client.words = dict(enumerate(encode(1_736_510_455, DataType.UINT32), start=6))
-    samples = await adapter(client, device_time={"address": 6}).read()
+    samples = (await adapter(client, device_time={"address": 6}).read()).samples
     assert [s.device_time_us for s in samples] == [1_736_510_455_000_000, 1_736_510_455_000_000, None]
     assert all(s.gateway_time_us == NOW_US for s in samples)
 
@@ -105,12 +108,12 @@ async def test_the_clock_of_the_device_stamps_its_own_unit_only() -> None:
 async def test_tags_of_several_assets_may_have_the_same_name() -> None:
     tags = [{"name": "t", "address": 0, "asset": "x"}, {"name": "t", "address": 1, "asset": "y"}]
     device = adapter(FakeClient(), tags=tags)
-    assert [(s.asset_id, s.value) for s in await device.read()] == [("x", 100), ("y", 101)]
+    assert [(s.point.asset_id, s.value) for s in (await device.read()).samples] == [("x", 100), ("y", 101)]
     assert [p.key for p in device.points] == ["x/t", "y/t"]
 
 
 async def test_a_float_that_is_not_a_number_is_bad_and_null() -> None:
     client = FakeClient()
     client.words = {0: 0x7FC0, 1: 0}
-    samples = await adapter(client, tags=[{"name": "t", "address": 0, "type": "FLOAT32"}]).read()
+    samples = (await adapter(client, tags=[{"name": "t", "address": 0, "type": "FLOAT32"}]).read()).samples
     assert [(s.value, s.quality, s.reason) for s in samples] == [(None, Quality.BAD, "not_a_number")]

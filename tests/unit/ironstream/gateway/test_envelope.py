@@ -21,7 +21,7 @@ def test_times_keep_their_microseconds_and_say_utc() -> None:
 
 
 def test_a_reading_says_what_it_is_when_it_was_and_where_it_came_from() -> None:
-    reading = envelope().reading(Point("pressure", unit="bar"), Sample("pressure", 1.5, NOW_US, NOW_US - 8_000_000))
+    reading = envelope().reading(Sample(Point("pressure", unit="bar"), 1.5, NOW_US, NOW_US - 8_000_000))
     assert (reading.tenant_id, reading.site_id, reading.asset_id, reading.parameter) == (
         "acme",
         "north",
@@ -40,7 +40,7 @@ def test_each_series_counts_for_itself() -> None:
     made = envelope()
     seqs = []
     for name in ("a", "b", "a", "a", "b"):
-        metadata = made.reading(Point(name), Sample(name, 1, NOW_US)).metadata
+        metadata = made.reading(Sample(Point(name), 1, NOW_US)).metadata
         assert metadata is not None
         seqs.append((name, metadata.seq))
     assert seqs == [("a", 1), ("b", 1), ("a", 2), ("a", 3), ("b", 2)]
@@ -48,7 +48,7 @@ def test_each_series_counts_for_itself() -> None:
 
 def test_a_point_may_have_an_asset_of_its_own() -> None:
     made = envelope()
-    reading = made.reading(Point("t", asset_id="pump-9"), Sample("t", 1, NOW_US, asset_id="pump-9"))
+    reading = made.reading(Sample(Point("t", asset_id="pump-9"), 1, NOW_US))
     assert reading.asset_id == "pump-9"
     assert made.key(Point("t", asset_id="pump-9")) == b"acme/north/pump-9"
     assert made.key(Point("t")) == b"acme/north/pump-1"
@@ -58,7 +58,7 @@ def test_a_state_is_an_event_when_it_changes_and_not_while_it_is_unknown() -> No
     made = envelope()
     point = Point("running", event=True)
     events = [
-        made.event(point, Sample("running", value, NOW_US, None, quality))
+        made.event(Sample(point, value, NOW_US, None, quality))
         for value, quality in [
             (True, Quality.GOOD),
             (True, Quality.GOOD),
@@ -72,4 +72,4 @@ def test_a_state_is_an_event_when_it_changes_and_not_while_it_is_unknown() -> No
 
 def test_text_is_not_a_reading() -> None:
     with pytest.raises(TypeError, match="text is an event"):
-        envelope().reading(Point("firmware"), Sample("firmware", "1.0", NOW_US))
+        envelope().reading(Sample(Point("firmware"), "1.0", NOW_US))

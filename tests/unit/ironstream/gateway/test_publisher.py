@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from ironstream.errors import BrokerError
-from ironstream.gateway.publisher import KafkaPublisher, Outgoing
+from ironstream.gateway.outgoing import Outgoing
+from ironstream.gateway.publisher import KafkaPublisher
 from ironstream.gateway.settings import GatewaySettings
 
 

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from ironstream.contract import Quality
-from ironstream.gateway.adapter import COMM_LOSS, NOT_A_NUMBER, Sample
+from ironstream.gateway.adapter import COMM_LOSS, NOT_A_NUMBER, Point, Sample
 from ironstream.gateway.report import Reporter
 from ironstream.gateway.report_config import ReportConfig
 
 SECOND = 1_000_000
+X = Point("x")
 values = st.lists(st.floats(-1000, 1000), min_size=1, max_size=60)
 
 
@@ -23,7 +24,7 @@ def reporter(**fields: Any) -> Reporter:
 
 def sample(second: float, value: float | None, reason: str | None = None) -> Sample:
     quality = Quality.GOOD if reason is None else Quality.BAD
-    return Sample("x", value, round(second * SECOND), None, quality, reason)
+    return Sample(X, value, round(second * SECOND), None, quality, reason)
 
 
 def sent(rep: Reporter, samples: list[Sample]) -> list[Sample]:

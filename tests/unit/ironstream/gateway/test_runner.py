@@ -5,16 +5,17 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from ironstream.gateway.adapter import DeviceConnectionError, Fault, Point, Sample
+from ironstream.gateway.adapter import DeviceConnectionError, Point, Polled, Received, Sample
 from ironstream.gateway.envelope import Envelope
 from ironstream.gateway.logs import AdapterLog
+from ironstream.gateway.outgoing import Outgoing
 from ironstream.gateway.pipeline import PipelineSpec
-from ironstream.gateway.publisher import Outgoing
 from ironstream.gateway.runner import PipelineRunner
 from ironstream.gateway.secrets import Redactor
 from ironstream.gateway.settings import GatewaySettings
 from ironstream.gateway.stats import AdapterMetrics, PipelineStats
 
+X = Point("x")
 NOW_US = 1_736_510_463_000_000
 SPEC = PipelineSpec(id="p", adapter="fake", asset_id="pump-1", config={}, poll_interval_s=0.001)
 
@@ -40,11 +41,11 @@ class FakePublisher:
         return [json.loads(record.value) for record in self.records if record.topic == topic]
 
 
-class FakeAdapter:
+class FakeAdapter(Polled):
     """Gives one answer after the other: samples, or an error; then it stops the run."""
 
     def __init__(self, answers: Sequence[list[Sample] | Exception], stop: asyncio.Event) -> None:
-        self.points = (Point("x"),)
+        self.points = (X,)
         self._answers = list(answers)
         self._stop = stop
         self.connects = 0
@@ -54,23 +55,17 @@ class FakeAdapter:
         self.connects += 1
         self.closed = False
 
-    async def read(self) -> list[Sample]:
+    async def read(self) -> Received:
         if not self._answers:
             self._stop.set()
-            return []
+            return Received()
         answer = self._answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return answer
-
-    def take_faults(self) -> list[Fault]:
-        return []
+        return Received(answer)
 
     async def close(self) -> None:
         self.closed = True
-
-    async def test(self) -> list[Sample]:
-        return []
 
 
 async def run(answers: Sequence[list[Sample] | Exception]) -> tuple[FakeAdapter, FakePublisher, AdapterMetrics]:
@@ -91,7 +86,7 @@ async def run(answers: Sequence[list[Sample] | Exception]) -> tuple[FakeAdapter,
 
 
 async def test_the_loss_of_a_device_with_a_slow_clock_has_the_time_of_that_clock() -> None:
-    slow = Sample("x", 1.0, NOW_US, NOW_US - 8_000_000)
+    slow = Sample(X, 1.0, NOW_US, NOW_US - 8_000_000)
     _, publisher, _ = await run([[slow], DeviceConnectionError("gone")])
     lost = publisher.of("telemetry.raw")[1]["timestamps"]
     assert lost["device_time"] < lost["gateway_time"]
@@ -99,9 +94,9 @@ async def test_the_loss_of_a_device_with_a_slow_clock_has_the_time_of_that_clock
 
 async def test_a_defect_of_an_adapter_is_told_and_survived_like_a_lost_device() -> None:
     answers: list[list[Sample] | Exception] = [
-        [Sample("x", 1.0, NOW_US)],
+        [Sample(X, 1.0, NOW_US)],
         KeyError("defect"),
-        [Sample("x", 2.0, NOW_US)],
+        [Sample(X, 2.0, NOW_US)],
     ]
     adapter, publisher, metrics = await run(answers)
     assert [reading.get("value") for reading in publisher.of("telemetry.raw")] == [1.0, None, 2.0]

@@ -1,0 +1,11 @@
+"""One bench for every adapter, by the name of the registry; a new adapter adds its own here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from tests.conformance.benches.bench import Bench
+from tests.conformance.benches.modbus import ModbusBench
+
+BENCHES: Final[Mapping[str, Callable[[], Bench]]] = {"modbus-tcp": ModbusBench}
