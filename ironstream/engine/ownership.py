@@ -20,7 +20,6 @@ from ironstream.engine.control import TopologyChange, encode_control
 from ironstream.engine.crashpoints import crash_point
 from ironstream.engine.database import StoreOptions
 from ironstream.engine.losses import first_position, refuse_added_partitions, refuse_lost_changelog, report_expired
-from ironstream.engine.memory import objects_that_stay
 from ironstream.engine.outbox import Outbox
 from ironstream.engine.partition import Partition, PartitionOutputs
 from ironstream.engine.restore import Restored, restore_partitions, start_anew
@@ -137,10 +136,9 @@ class Ownership:
                 for one in restored.values():
                     one.store.close()
                 return
-            with objects_that_stay():
-                for tp, agent in missing.items():
-                    self.partitions[tp] = self._partition(tp, agent, restored[_changelog(tp, agent)], oldest[tp])
-                    await asyncio.sleep(0)
+            for tp, agent in missing.items():
+                self.partitions[tp] = self._partition(tp, agent, restored[_changelog(tp, agent)], oldest[tp])
+                await asyncio.sleep(0)
             self.restore_seconds = time.perf_counter() - started
             log.info(
                 "partitions restored",
