@@ -79,10 +79,7 @@ class LiveTopology:
 
     def _of(self, change: TopologyChange) -> Topology | None:
         # A number stands for one text: that of the current one need not be compiled and kept twice.
-        try:
-            return self.current if change.version == self.current.version else _compiled(change.version, change.text)
-        except (ValueError, zlib.error):
-            return None
+        return self.current if change.version == self.current.version else _compiled(change.version, change.packed)
 
     def flush(self) -> None:
         """Write the row if it changed."""
@@ -90,7 +87,11 @@ class LiveTopology:
 
 
 @lru_cache(maxsize=4)
-def _compiled(version: int, text: bytes) -> Topology | None:
+def _compiled(version: int, packed: str) -> Topology | None:
     """Compiled once for all partitions of the process, which name the same version within moments."""
+    try:
+        text = TopologyChange(version, packed).text
+    except (ValueError, zlib.error):
+        return None
     topology = check_text(text).topology
     return None if topology is None else compile_topology(topology, version)
