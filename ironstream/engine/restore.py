@@ -23,7 +23,7 @@ from ironstream.engine.crashpoints import crash_point
 from ironstream.engine.database import StoreOptions, discard
 from ironstream.engine.records import Records
 from ironstream.engine.store import LocalCommit, PartitionStore
-from ironstream.engine.unpack import Fetched, keep_fetched_bytes, records_of
+from ironstream.engine.unpack import records_of, unpack_fast
 from ironstream.errors import EngineError
 
 log = structlog.get_logger(__name__)
@@ -175,9 +175,8 @@ async def _read_changelogs(opened: Mapping[TopicPartition, _Progress], client_se
         max_partition_fetch_bytes=4 * 1024 * 1024,
         fetch_max_wait_ms=50,
     )
-    keep_fetched_bytes()
     await consumer.start()
-    consumer._fetcher._records = Fetched()
+    unpack_fast(consumer)
     try:
         consumer.assign(list(waiting))
         for tp in waiting:

@@ -28,7 +28,7 @@ from ironstream.engine.ownership import Ownership
 from ironstream.engine.records import Records
 from ironstream.engine.requests import encode_in_one_piece
 from ironstream.engine.underway import UnderWay
-from ironstream.engine.unpack import Fetched, keep_fetched_bytes, records_of
+from ironstream.engine.unpack import records_of, unpack_fast
 
 log = structlog.get_logger(__name__)
 
@@ -85,9 +85,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     async def on_start(self) -> None:
         """Start the consumer and let it unpack records fast."""
-        keep_fetched_bytes()
         await super().on_start()
-        self._ensure_consumer()._fetcher._records = Fetched()
+        unpack_fast(self._ensure_consumer())
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         app = cast(Worker, self.app)

@@ -203,6 +203,11 @@ def test_stopping_waits_for_agents_and_commits() -> None:
     assert "_consumer_wait_empty" in inspect.getsource(faust.App._stop_consumer)
 
 
+def test_the_fetcher_makes_its_records_of_the_name_that_the_engine_replaces() -> None:
+    assert issubclass(fetcher.MemoryRecords, MemoryRecords)
+    assert "MemoryRecords(" in inspect.getsource(fetcher.Fetcher)
+
+
 def test_the_batch_builder_takes_offset_time_key_value_headers_and_says_when_it_is_full() -> None:
     builder = BatchBuilder(200, 0)
     assert builder._builder.append(0, 5, b"key", b"value", [("h", b"1")]) is not None
