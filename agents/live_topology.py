@@ -38,6 +38,7 @@ class Topology(Protocol):
     def series(self, tenant: str, site: str, asset: str, parameter: str, /) -> SeriesRules:
         """The rules of any series."""
 
+    @property
     def watched_series(self) -> list[SeriesId]:
         """The series that the topology names and whose silence raises an alarm."""
 

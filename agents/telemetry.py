@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 
 import numpy as np
 from aiokafka.partitioner import murmur2
+from msgspec.structs import astuple
 
 from agents.live_topology import LiveTopology, Topology
 from agents.log_clock import LogClock
@@ -97,9 +98,9 @@ class TelemetryPartition:
         for row in range(len(self.state.table)):
             self._output.register(row)
         # Silence of a series that never spoke can only be noticed where it would speak.
-        for series in topology.watched_series():
+        for series in topology.watched_series:
             if murmur_partition(series.kafka_key, self._partitions) == self._partition:
-                self._declare((series.tenant_id, series.site_id, series.asset_id, series.parameter))
+                self._declare(astuple(series))
 
     @property
     def topology_version(self) -> int:

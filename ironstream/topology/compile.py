@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from functools import cached_property
 from math import inf
+
+from msgspec.structs import astuple
 
 from ironstream.contract import SeriesId
 from ironstream.domain.events import state_text
@@ -48,7 +51,6 @@ class CompiledTopology:
         self._event_rules = AlarmIndex((alarm, condition_rule(alarm)) for alarm in enabled if alarm.on == "event")
         self._all_sizes = tuple(window.size_us for window in self.windows)
         self._declared: dict[tuple[str, str, str, str], SeriesRules] = {}
-        self._watched: list[SeriesId] | None = None
 
     def series(self, tenant: str, site: str, asset: str, parameter: str) -> SeriesRules:
         """The rules of any series. One that is not declared gets the defaults, and the alarms that match it.
@@ -80,20 +82,16 @@ class CompiledTopology:
 
     def declared_series(self) -> list[SeriesId]:
         """Every declared parameter of every declared asset, in the order of the file."""
-        return [SeriesId(*identity) for identity in self._identities()]
+        return [SeriesId(*asset.key, name) for asset in self._assets.values() for name in asset.parameters]
 
+    @cached_property
     def watched_series(self) -> list[SeriesId]:
         """The declared series whose silence raises an alarm; found once, whoever asks."""
-        if self._watched is None:
-            self._watched = [
-                SeriesId(*identity)
-                for identity in self._identities()
-                if any(rule.kind == "no_data" for rule in self.series(*identity).conditions)
-            ]
-        return self._watched
-
-    def _identities(self) -> Iterator[tuple[str, str, str, str]]:
-        return ((*asset.key, name) for asset in self._assets.values() for name in asset.parameters)
+        return [
+            series
+            for series in self.declared_series()
+            if any(rule.kind == "no_data" for rule in self.series(*astuple(series)).conditions)
+        ]
 
     def _compile(self, identity: tuple[str, str, str, str], declared: DeclaredAsset | None) -> SeriesRules:
         tenant, site, asset, name = identity

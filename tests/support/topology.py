@@ -30,5 +30,6 @@ class HandMadeTopology:
     def series(self, tenant: str, site: str, asset: str, parameter: str) -> SeriesRules:
         return SeriesRules(conditions=self.rules)
 
+    @property
     def watched_series(self) -> list[SeriesId]:
         return []
