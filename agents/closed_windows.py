@@ -26,15 +26,12 @@ class ClosedWindows:
     """
 
     def __init__(self, store: Store, sizes: Sequence[WindowSize], names: list[bytes]) -> None:
-        self._store = store
-        self._names = names
         self._sizes = [_OfSize(store, size, names) for size in sizes]
         self._by_size = {one.size.size_us: one for one in self._sizes}
 
     def find(self, level: int, series: int, number: int) -> Windows | None:
         """A closed window that can still be restated."""
-        row = self._store.get(window_key(CLOSED, self._sizes[level].size.size_us, self._names[series], number))
-        return None if row is None else unpack_window(row)
+        return self._sizes[level].find(series, number)
 
     def keep(self, closed: Closed) -> None:
         """Put closed windows into the store; one that is there already is replaced."""
@@ -60,6 +57,10 @@ class _OfSize:
         """Per series: windows below this number were looked for and deleted; NEVER: it is not known where to begin."""
         self._swept: Bools = np.empty(0, np.bool_)
         """Per series: whether nothing older is left of an earlier run."""
+
+    def find(self, series: int, number: int) -> Windows | None:
+        row = self._store.get(window_key(CLOSED, self.size.size_us, self._names[series], number))
+        return None if row is None else unpack_window(row)
 
     def keep(self, closed: Closed) -> None:
         names, size_us, put = self._names, self.size.size_us, self._store.put
