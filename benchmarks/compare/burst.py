@@ -19,7 +19,7 @@ from benchmarks.compare.processes import cpu_seconds, rss_mib
 from benchmarks.compare.report import burst_table
 from benchmarks.compare.results import Results
 from benchmarks.compare.session import Session, must_run
-from benchmarks.compare.workload import PARTITIONS, Place
+from benchmarks.compare.workload import Place
 from ironstream.bench.ages import Ages, measure_ages
 from ironstream.bench.burst import PHASES, backlog, summarize
 from ironstream.bench.deployment import BenchError
@@ -27,7 +27,7 @@ from ironstream.bench.pacer import Order, Phase
 from ironstream.bench.plant import Plant
 from ironstream.commands.children import Child
 from ironstream.contract import Topic
-from ironstream.settings import Settings, load_settings
+from ironstream.settings import Settings
 from ironstream.topics import TopicSpec
 
 _LOOK_EVERY_S: Final = 0.25
@@ -98,10 +98,7 @@ class Burst:
     async def _measure(self, session: Session, contender: Contender, parallelism: int) -> BurstRun:
         warm_up, order = self.warm_up(), self.order()
         async with session.place(contender, self, parallelism) as place:
-            settings = load_settings(
-                bootstrap=place.bootstrap, topic_prefix=place.topic(""), partitions=PARTITIONS,
-                application_id=place.name, data_dir=place.folder / "data", topology=place.folder / "topology.yaml",
-            )  # fmt: skip
+            settings = place.settings
             async with session.started(contender, self, place) as children:
                 uses = _Uses(children, session.broker_pid)
                 try:

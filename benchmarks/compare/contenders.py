@@ -10,6 +10,7 @@ from typing import Final
 
 from benchmarks.compare import java
 from benchmarks.compare.workload import Place
+from ironstream.bench.deployment import environment
 from ironstream.commands.children import ironstream, python
 from ironstream.errors import ConfigurationError
 
@@ -83,16 +84,7 @@ def _ironstream_power_missing() -> str | None:
 
 
 def _ironstream_workers(place: Place) -> list[Started]:
-    variables = {
-        "IRONSTREAM_BOOTSTRAP": place.bootstrap,
-        "IRONSTREAM_TOPIC_PREFIX": place.topic(""),
-        "IRONSTREAM_APPLICATION_ID": place.name,
-        "IRONSTREAM_DATA_DIR": str(place.folder / "data"),
-        "IRONSTREAM_TOPOLOGY": str(place.folder / "topology.yaml"),
-        "IRONSTREAM_LOG_FORMAT": "json",
-        "IRONSTREAM_LOG_LEVEL": "INFO",
-    }
-    return [(ironstream("worker"), variables) for _ in range(place.parallelism)]
+    return [(ironstream("worker"), environment(place.settings)) for _ in range(place.parallelism)]
 
 
 _STREAMS_POWER: Final = "ironstream.peers.streams.PowerStreams"

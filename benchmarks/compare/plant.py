@@ -18,7 +18,6 @@ from ironstream.bench.plant import ALARM_ABOVE, ALARM_DEADBAND, WINDOWS_S, Plant
 from ironstream.bench.preload import write
 from ironstream.contract import Topic
 from ironstream.errors import ConfigurationError
-from ironstream.settings import Settings
 from ironstream.topics import TopicSpec, topic_specs
 
 SERIES: Final = 1000
@@ -110,7 +109,7 @@ class Pipeline:
 
 def topics(place: Place) -> list[TopicSpec]:
     """The product's topics."""
-    return topic_specs(Settings(topic_prefix=place.topic(""), partitions=PARTITIONS), WINDOWS_S)
+    return topic_specs(place.settings, WINDOWS_S)
 
 
 def environment(plant: Plant, place: Place) -> dict[str, str]:

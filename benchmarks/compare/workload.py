@@ -9,6 +9,7 @@ from typing import Protocol
 
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 
+from ironstream.settings import Settings, load_settings
 from ironstream.topics import TopicSpec
 
 PARTITIONS = 12
@@ -26,6 +27,14 @@ class Place:
     def topic(self, name: str) -> str:
         """Name in Kafka of a topic of this run."""
         return f"{self.name}.{name}"
+
+    @property
+    def settings(self) -> Settings:
+        """Those of ironstream's processes and clients in this run; its topology is what the work wrote there."""
+        return load_settings(
+            bootstrap=self.bootstrap, topic_prefix=self.topic(""), partitions=PARTITIONS,
+            application_id=self.name, data_dir=self.folder / "data", topology=self.folder / "topology.yaml",
+        )  # fmt: skip
 
 
 class Check(Protocol):
