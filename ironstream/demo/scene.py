@@ -190,7 +190,8 @@ class Scene:
         elif value.get("value") is not None:
             what.append(str(value["value"]))
         details = value.get("details") or {}
-        what += [f"{name} {details[name]}" for name in ("actual_gap_ms", "skew_ms", "limit_per_s") if name in details]
+        shown = ("actual_gap_ms", "skew_ms", "max_readings_per_s")
+        what += [f"{name} {details[name]}" for name in shown if name in details]
         known = self.events.get((value["asset_id"], parameter, kind))
         count = known.count + 1 if known is not None else 1
         event = EventView(time, value["asset_id"], " ".join(part for part in what if part), count)

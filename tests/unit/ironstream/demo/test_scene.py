@@ -72,6 +72,14 @@ def test_a_dead_letter_counts_with_a_reason_only() -> None:
     assert Milestone.DEAD_LETTER in scene.milestones
 
 
+def test_an_event_of_a_babbling_device_names_its_limit() -> None:
+    scene = Scene()
+    event = {"asset_id": "pump-1", "type": "rate_limited", "timestamps": {"kafka_time": T0}}
+    take(scene, Topic.EVENTS_CLEAN, event | {"details": {"max_readings_per_s": 10}})
+
+    assert "rate_limited max_readings_per_s 10" in drawn(scene, T0_US)
+
+
 def test_a_late_reading_does_not_displace_a_newer_one() -> None:
     scene = Scene()
     take(scene, Topic.TELEMETRY_CLEAN, reading())
