@@ -15,6 +15,8 @@ from ironstream.domain.times import to_us
 STALE_AFTER_S: Final = 5.0
 _RATE_OVER_S: Final = 5.0
 SIZES_S: Final = (1, 10)
+BABBLER: Final = "flowmeter-1"
+"""The asset that topology.yaml polls for more than it allows, to show what a babbling device meets."""
 TOPICS: Final = (
     Topic.TELEMETRY_CLEAN,
     *(Topic.aggregates(size_s) for size_s in SIZES_S),
@@ -98,9 +100,10 @@ class EventView:
 
 @dataclass(slots=True)
 class DeadLetters:
-    """Dead letters of one reason."""
+    """Dead letters of one reason. `on_purpose` of them are the surplus of `BABBLER`, which belongs to the scene."""
 
     count: int = 0
+    on_purpose: int = 0
     detail: str = ""
 
 
@@ -221,6 +224,8 @@ class Scene:
         reason = headers.get("dlq-reason", b"").decode(errors="replace")
         letters = self.dead_letters.setdefault(reason or "unknown", DeadLetters())
         letters.count += 1
+        asset = (record.key or b"").decode(errors="replace").rpartition("/")[2]
+        letters.on_purpose += reason == "rate_limited" and asset == BABBLER
         letters.detail = headers.get("dlq-detail", b"").decode(errors="replace")
         if reason:
             self._see(Milestone.DEAD_LETTER, at_s)

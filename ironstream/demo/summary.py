@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ironstream.contract import Topic
-from ironstream.demo.scene import Milestone, Scene
+from ironstream.demo.scene import BABBLER, Milestone, Scene
 
 
 def as_json(scene: Scene, seconds: float) -> dict[str, Any]:
@@ -47,3 +47,9 @@ def print_summary(console: Console, scene: Scene, seconds: float) -> None:
     if scene.dead_letters:
         reasons = ", ".join(f"{letters.count:,} {reason}" for reason, letters in sorted(scene.dead_letters.items()))
         console.print(f"dead letters: {reasons}")
+    on_purpose = sum(letters.on_purpose for letters in scene.dead_letters.values())
+    if on_purpose:
+        console.print(
+            f"{on_purpose:,} of them are on purpose: {BABBLER} babbles, "
+            "it is polled for more readings a second than topology.yaml allows"
+        )

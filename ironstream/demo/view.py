@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ironstream.commands.alarms import STATE_STYLES
 from ironstream.contract import AlarmState
-from ironstream.demo.scene import SIZES_S, STALE_AFTER_S, Milestone, Scene, Series
+from ironstream.demo.scene import BABBLER, SIZES_S, STALE_AFTER_S, Milestone, Scene, Series
 
 WIDE: Final = 125
 """From this width on, readings and the rest stand side by side."""
@@ -157,6 +157,8 @@ def _dead_letters(scene: Scene) -> RenderableType:
     for reason, letters in sorted(scene.dead_letters.items(), key=lambda item: -item[1].count):
         text.append(f"{letters.count:>6,} ", style="bold")
         text.append(f"{reason}  ", style="yellow")
+        if letters.on_purpose == letters.count:
+            text.append(f"on purpose: {BABBLER} babbles  ")
         text.append(f"{letters.detail}\n", style="dim")
     if not scene.dead_letters:
         text.append("none yet", style="dim")

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from ironstream.contract import Topic
 from ironstream.demo.scene import Milestone, Scene
+from ironstream.demo.summary import print_summary
 from ironstream.demo.view import draw
 from tests.support.engine import MemoryRecord
 
@@ -18,8 +19,10 @@ T0_US = 1_700_000_000_000_000
 T0 = "2023-11-14T22:13:20.000Z"
 
 
-def take(scene: Scene, topic: str, value: dict[str, Any], at_s: float = 1.0, headers: Any = ()) -> None:
-    record = MemoryRecord(0, T0_US // 1000, b"key", msgspec.json.encode(value), headers)
+def take(
+    scene: Scene, topic: str, value: dict[str, Any], at_s: float = 1.0, headers: Any = (), key: bytes = b"key"
+) -> None:
+    record = MemoryRecord(0, T0_US // 1000, key, msgspec.json.encode(value), headers)
     scene.take(topic, record, at_s, T0_US)
 
 
@@ -70,6 +73,19 @@ def test_a_dead_letter_counts_with_a_reason_only() -> None:
 
     take(scene, Topic.DLQ_TELEMETRY, {}, headers=[("dlq-reason", b"malformed")])
     assert Milestone.DEAD_LETTER in scene.milestones
+
+
+def test_only_the_surplus_of_the_device_that_babbles_for_the_scene_is_said_to_be_on_purpose() -> None:
+    scene, said = Scene(), io.StringIO()
+    limited = [("dlq-reason", b"rate_limited")]
+    take(scene, Topic.DLQ_TELEMETRY, {}, headers=limited, key=b"acme/south-depot/flowmeter-1")
+    assert "on purpose: flowmeter-1 babbles" in drawn(scene, T0_US)
+
+    take(scene, Topic.DLQ_TELEMETRY, {}, headers=limited, key=b"acme/north-works/pump-1")
+    take(scene, Topic.DLQ_TELEMETRY, {}, headers=[("dlq-reason", b"range")], key=b"acme/south-depot/flowmeter-1")
+    print_summary(Console(file=said, width=200), scene, 1.0)
+    assert "on purpose" not in drawn(scene, T0_US)
+    assert "1 of them are on purpose: flowmeter-1 babbles" in said.getvalue()
 
 
 def test_an_event_of_a_babbling_device_names_its_limit() -> None:
