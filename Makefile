@@ -97,9 +97,9 @@ lock-peers: $(STAMP) ## resolve what the Python peers of the benchmarks need ane
 	$(subst make lock,make lock-peers,$(LOCK)) $(PEERS)/python/requirements-peers.in -o $(PEERS)/python/requirements-peers.txt
 	@! grep -nE '://|index-url|find-links' $(PEERS)/python/*.txt || { echo "a lock must name no host"; exit 1; }
 
-.PHONY: lock-kafka
-lock-kafka: $(STAMP) ## resolve the embedded Kafka's jars anew, with checksums
-	$(BIN)/python scripts/lock_kafka_jars.py
+.PHONY: lock-jars
+lock-jars: $(STAMP) ## resolve the jars of the embedded Kafka and of the tests' Java servers anew, with checksums; ONLY=milo,…
+	$(BIN)/python scripts/lock_jars.py $(ONLY)
 
 .PHONY: clean
 clean: ## remove .venv and everything that tools left behind

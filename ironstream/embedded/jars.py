@@ -78,7 +78,11 @@ class DownloadCancelledError(Exception):
 
 def locked_jars() -> list[Jar]:
     """The jars of the lock that is shipped with the product."""
-    text = resources.files(__package__).joinpath("kafka-jars.lock").read_text(encoding="utf-8")
+    return parse_lock(resources.files(__package__).joinpath("kafka-jars.lock").read_text(encoding="utf-8"))
+
+
+def parse_lock(text: str) -> list[Jar]:
+    """The jars of a lock: a line each, `group:artifact:version sha256`, `#` begins a comment."""
     jars = []
     for line in text.splitlines():
         if line and not line.startswith("#"):
