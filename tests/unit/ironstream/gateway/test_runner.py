@@ -5,11 +5,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from ironstream.gateway.adapter import DeviceConnectionError, Point, Polled, Received, Sample
+from ironstream.contract import Severity
+from ironstream.gateway.adapter import Adapter, DeviceAlarm, DeviceConnectionError, Point, Polled, Received, Sample
 from ironstream.gateway.envelope import Envelope
 from ironstream.gateway.logs import AdapterLog
 from ironstream.gateway.outgoing import Outgoing
 from ironstream.gateway.pipeline import PipelineSpec
+from ironstream.gateway.report_config import ReportConfig, ReportMode
 from ironstream.gateway.runner import PipelineRunner
 from ironstream.gateway.secrets import Redactor
 from ironstream.gateway.settings import GatewaySettings
@@ -68,10 +70,55 @@ class FakeAdapter(Polled):
         self.closed = True
 
 
-async def run(answers: Sequence[list[Sample] | Exception]) -> tuple[FakeAdapter, FakePublisher, AdapterMetrics]:
-    stop, publisher, metrics = asyncio.Event(), FakePublisher(), AdapterMetrics()
-    adapter = FakeAdapter(answers, stop)
-    runner = PipelineRunner(
+class ListeningAdapter:
+    """Tells what it is given, with a receipt each, then waits; `back` are the receipts that came back."""
+
+    paced = False
+    points = (X,)
+
+    def __init__(self, told: Sequence[Received], stop: asyncio.Event) -> None:
+        self._told = list(told)
+        self._stop = stop
+        self.back: list[object] = []
+        self.back_at_close: list[object] | None = None
+
+    async def connect(self) -> None: ...
+
+    async def read(self) -> Received:
+        if len(self._told) == 1:
+            self._stop.set()
+            await asyncio.Event().wait()
+        return self._told.pop(0)
+
+    def pending(self) -> Received:
+        return self._told.pop(0)
+
+    async def acknowledge(self, receipt: object) -> None:
+        self.back.append(receipt)
+
+    async def close(self) -> None:
+        self.back_at_close = list(self.back)
+
+
+class SlowPublisher(FakePublisher):
+    """Kafka has a record a moment after it was put."""
+
+    def put(self, record: Outgoing) -> None:
+        super().put(record)
+        asyncio.get_running_loop().call_later(0.01, record.settle)
+
+
+async def listen(told: Sequence[Received], publisher: FakePublisher) -> ListeningAdapter:
+    """A run that ends while the last of `told` is received but not read."""
+    stop = asyncio.Event()
+    adapter = ListeningAdapter(told, stop)
+    async with asyncio.timeout(20):
+        await runner(adapter, publisher, AdapterMetrics()).run(stop)
+    return adapter
+
+
+def runner(adapter: Adapter, publisher: FakePublisher, metrics: AdapterMetrics) -> PipelineRunner:
+    return PipelineRunner(
         SPEC,
         adapter,
         publisher,
@@ -80,8 +127,13 @@ async def run(answers: Sequence[list[Sample] | Exception]) -> tuple[FakeAdapter,
         AdapterLog(SPEC, publisher, hostname="gw", boot="b", redact=Redactor()),
         GatewaySettings(backoff_initial_s=0.001, backoff_max_s=0.002),
     )
+
+
+async def run(answers: Sequence[list[Sample] | Exception]) -> tuple[FakeAdapter, FakePublisher, AdapterMetrics]:
+    stop, publisher, metrics = asyncio.Event(), FakePublisher(), AdapterMetrics()
+    adapter = FakeAdapter(answers, stop)
     async with asyncio.timeout(20):
-        await runner.run(stop)
+        await runner(adapter, publisher, metrics).run(stop)
     return adapter, publisher, metrics
 
 
@@ -111,3 +163,63 @@ async def test_a_device_that_stays_away_is_one_reading_and_one_line_however_ofte
     assert [line["event"] for line in publisher.of("logs.adapters")].count("device_lost") == 1
     assert metrics.registry.get_sample_value("adapter_errors_total", {"pipeline_id": "p", "type": "connection"}) == 5
     assert adapter.connects == 6
+
+
+async def test_a_device_that_keeps_what_it_told_hears_of_it_once_kafka_has_it_also_at_the_end() -> None:
+    told = [Received([Sample(X, float(number), NOW_US)], receipt=number) for number in range(3)]
+    publisher = SlowPublisher()
+    adapter = await listen(told, publisher)
+    assert [reading["value"] for reading in publisher.of("telemetry.raw")] == [0.0, 1.0, 2.0]
+    assert adapter.back_at_close == [0, 1, 2]
+
+
+async def test_what_was_kept_while_nobody_listened_passes_report_by_exception_and_says_so() -> None:
+    lazy = Point("x", report=ReportConfig(mode=ReportMode.ON_CHANGE, deadband=100))
+    old = [Sample(lazy, float(number), NOW_US, NOW_US - number, historical=True) for number in (3, 2, 1)]
+    publisher = FakePublisher()
+    await listen([Received(old), Received([Sample(lazy, 0.0, NOW_US)])], publisher)
+    readings = publisher.of("telemetry.raw")
+    assert [reading["value"] for reading in readings] == [3.0, 2.0, 1.0, 0.0]
+    assert [reading["metadata"].get("historical") for reading in readings] == [True, True, True, None]
+
+
+async def test_what_may_be_delivered_again_is_told_by_its_time_not_by_our_count() -> None:
+    publisher = FakePublisher()
+    samples = [Sample(X, 1.0, NOW_US, NOW_US, numbered=False), Sample(X, 2.0, NOW_US, NOW_US + 1)]
+    await listen([Received(samples), Received()], publisher)
+    first, second = (reading["metadata"] for reading in publisher.of("telemetry.raw"))
+    assert not {"boot", "seq"} & first.keys()
+    assert (second["boot"], second["seq"]) == ("b", 1)
+
+
+async def test_an_alarm_of_the_device_goes_to_the_alarms_with_its_own_time() -> None:
+    publisher = FakePublisher()
+    alarm = DeviceAlarm("overheat", True, NOW_US, NOW_US - 5, Severity.HIGH, "too hot", value=99.0, asset_id="pump-9")
+    await listen([Received(alarms=[alarm]), Received()], publisher)
+    (record,) = publisher.of("alarms.raw")
+    assert (record["kind"], record["type"], record["state"], record["severity"]) == (
+        "alarm",
+        "overheat",
+        "ACTIVE",
+        "HIGH",
+    )
+    assert record["asset_id"] == "pump-9"
+    assert record["timestamps"]["device_time"] < record["timestamps"]["gateway_time"]
+    assert publisher.records[-1].key == b"default/default/pump-9"
+
+
+async def test_a_parameter_that_comes_up_while_listening_is_lost_with_its_device_like_any_other() -> None:
+    stop, publisher = asyncio.Event(), FakePublisher()
+
+    class Breaking(ListeningAdapter):
+        async def read(self) -> Received:
+            if len(self._told) == 2:
+                self._told.pop(0)
+                raise DeviceConnectionError("gone")
+            return await super().read()
+
+    told = [Received([Sample(Point("new"), 1.0, NOW_US)]), Received(), Received()]
+    async with asyncio.timeout(20):
+        await runner(Breaking(told, stop), publisher, AdapterMetrics()).run(stop)
+    readings = [(r["parameter"], r["quality"]) for r in publisher.of("telemetry.raw")]
+    assert readings == [("new", "GOOD"), ("x", "BAD"), ("new", "BAD")]
