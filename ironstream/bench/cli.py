@@ -11,12 +11,13 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from ironstream.bench.acquisition import SCENARIOS, AcquisitionResults, measure_acquisition, scenario
 from ironstream.bench.burst import BurstResult, measure_burst
 from ironstream.bench.latency import WARM_UP_S, LatencyResults, measure_latency
 from ironstream.bench.limits import LimitsResult, measure_limits
 from ironstream.bench.pipeline import PipelineResult, Report, Wire, measure_pipeline
 from ironstream.bench.report import latency_table, machine_line, pipeline_tables, restart_table
-from ironstream.bench.report_load import burst_tables, limits_table, scaling_table
+from ironstream.bench.report_load import acquisition_table, burst_tables, limits_table, scaling_table
 from ironstream.bench.restart import RestartResults, measure_restart
 from ironstream.bench.scaling import ScalingResult, measure_scaling, setups
 from ironstream.commands.options import OutputOption
@@ -33,7 +34,9 @@ app = typer.Typer(
     "run meanwhile; measure three times and take the median. benchmarks/README.md says how to read the figures.",
 )
 
-Result = PipelineResult | LatencyResults | RestartResults | LimitsResult | BurstResult | ScalingResult
+Result = (
+    PipelineResult | LatencyResults | RestartResults | LimitsResult | BurstResult | ScalingResult | AcquisitionResults
+)
 Bootstrap = Annotated[
     str | None,
     typer.Option(
@@ -233,6 +236,36 @@ def scaling(
             measure_scaling(readings=readings, hz=hz, runs=runs, bootstrap=bootstrap, report=report)
         )
     _show(output, result, [scaling_table(result)])
+
+
+@app.command()
+def acquisition(
+    scenarios: Annotated[str, typer.Option(help="Which of them, in this order.")] = ",".join(SCENARIOS),
+    seconds: Annotated[float, typer.Option(min=2, help="Length of each measurement.")] = 20,
+    bootstrap: Bootstrap = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """What reading many tags once a second costs: an adapter process with Kafka behind it, beside the bare library.
+
+    modbus-wide: 10 devices with 10 000 contiguous registers each; modbus-many: 500 devices with 30; opcua: 20 000 items
+    of one server subscribed. The devices are simulated in a process of their own, as cheap as they can be.
+
+    Examples:
+
+      ironstream bench acquisition
+
+      ironstream bench acquisition --scenarios modbus-wide --seconds 60
+    """
+    names = [name.strip() for name in scenarios.split(",")]
+    if unknown := [name for name in names if name not in SCENARIOS]:
+        raise ConfigurationError(f"There is no scenario {', '.join(unknown)}.", f"There are: {', '.join(SCENARIOS)}.")
+    with _progress() as report:
+        results: AcquisitionResults = run(
+            measure_acquisition(
+                scenarios=[scenario(name) for name in names], seconds=seconds, bootstrap=bootstrap, report=report
+            )
+        )
+    _show(output, results, [acquisition_table(results)])
 
 
 def _numbers(option: str, text: str) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table
 
+from ironstream.bench.acquisition import AcquisitionResults
 from ironstream.bench.burst import BurstResult
 from ironstream.bench.limits import LimitsResult
 from ironstream.bench.report import number
@@ -101,3 +102,26 @@ def scaling_table(result: ScalingResult) -> Table:
         "peak memory of each worker, MiB",
     )
     return table(f"scaling: the pipeline at {result.hz:g} Hz", columns, rows)
+
+
+def acquisition_table(results: AcquisitionResults) -> Table:
+    """Each scenario, the adapter and the bare library below one another."""
+    return table(
+        f"reading once a second, for {results.seconds:g} s",
+        ("scenario", "", "wanted/s", "values/s", "cores", "CPU µs a value", "poll p50, ms", "p99", "missed", "MiB"),
+        [
+            (
+                one.scenario,
+                one.who,
+                f"{one.wanted_per_s:,}",
+                f"{one.values_per_s:,.0f}",
+                number(one.cpu_s_per_s),
+                number(one.cpu_us_per_value),
+                number(one.p50_ms),
+                number(one.p99_ms),
+                number(one.missed),
+                number(one.memory_mib),
+            )
+            for one in results.results
+        ],
+    )

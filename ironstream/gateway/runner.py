@@ -116,9 +116,11 @@ class PipelineRunner:
         start_s = due_s = loop.time()
         while not stop.is_set():
             await self._publisher.wait_for_room()
+            began_s = loop.time()
             received = await self._adapter.read()
             self._alive()
             self._take(received)
+            self._stats.took(loop.time() - began_s)
             previous_s, due_s = due_s, next_due_s(start_s, interval_s, loop.time())
             self._stats.missed(round((due_s - previous_s) / interval_s) - 1)
             await asyncio.sleep(due_s - loop.time())

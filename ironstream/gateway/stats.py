@@ -6,9 +6,10 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 _WINDOW_S = 60.0
+_READ_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.25, 1.5, 2.5, 5.0, 10.0)
 
 
 class AdapterMetrics:
@@ -22,6 +23,13 @@ class AdapterMetrics:
             "adapter_missed_polls",
             "Polls left out because a read or Kafka took too long",
             ["pipeline_id"],
+            registry=self.registry,
+        )
+        self.reads = Histogram(
+            "adapter_read_seconds",
+            "Time of one poll of a device, until its values are handed over",
+            ["pipeline_id"],
+            buckets=_READ_BUCKETS_S,
             registry=self.registry,
         )
 
@@ -42,6 +50,7 @@ class PipelineStats:
         self._errors: deque[float] = deque()
         self._readings_total = metrics.readings.labels(pipeline_id)
         self._missed_total = metrics.missed_polls.labels(pipeline_id)
+        self._read_seconds = metrics.reads.labels(pipeline_id)
 
     def sent(self, readings: int, time_us: int) -> None:
         """`readings` were handed over in one poll at `time_us` (µs since the epoch)."""
@@ -49,6 +58,10 @@ class PipelineStats:
             self.last_reading_us = time_us
             self._sent.append((self._clock_s(), readings))
             self._readings_total.inc(readings)
+
+    def took(self, seconds: float) -> None:
+        """One poll took so long."""
+        self._read_seconds.observe(seconds)
 
     def failed(self, kind: str) -> None:
         """One error of the given kind."""
