@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+import msgspec
 from pydantic import BaseModel
 
 from ironstream.contract import Quality, Severity
@@ -80,8 +81,7 @@ class Point:
         object.__setattr__(self, "key", "/".join(part for part in parts if part))
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(msgspec.Struct, frozen=True, gc=False):
     """One value of one point. Times are µs since the epoch, UTC; `reason` says why the quality is not GOOD.
 
     `historical`: made while nobody was listening and told later; it is sent as it is, past report by exception.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
+
+import msgspec
 
 from ironstream.gateway.delivery import Delivery
 
@@ -23,8 +24,7 @@ class Priority(IntEnum):
     ALARM = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """One record on its way to `topic` (name without the deployment's prefix); `delivery` waits for it, if any does."""
 
     topic: str

@@ -24,9 +24,17 @@ class Reporter:
     _sent: Sample | None = None
     _held: Sample | None = None
     _door: _Door = field(default_factory=lambda: _Door())
+    _every: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._every = self.config.mode is ReportMode.ON_RECEIVED
 
     def step(self, sample: Sample) -> list[Sample]:
         """The samples to send now that `sample` was read: none, itself, or the held one and itself."""
+        if self._every and sample.reason is not COMM_LOSS:
+            # nothing is ever held back, so there is nothing to compare with
+            self._sent = sample
+            return [sample]
         sent = self._sent
         if not _is_number(sample):
             if sent is not None and not _is_number(sent) and _state(sample) == _state(sent):

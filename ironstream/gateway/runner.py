@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
 from random import Random
 from typing import Any
 
-import msgspec
+from msgspec.structs import replace
 
 from ironstream.contract import Quality, Topic
 from ironstream.gateway.adapter import COMM_LOSS, Adapter, AdapterError, Fault, Point, Received, Sample
@@ -24,8 +23,6 @@ from ironstream.gateway.report import Reporter
 from ironstream.gateway.schedule import backoff_s, next_due_s
 from ironstream.gateway.settings import GatewaySettings
 from ironstream.gateway.stats import PipelineStats
-
-_ENCODER = msgspec.json.Encoder()
 
 
 class PipelineRunner:
@@ -52,7 +49,8 @@ class PipelineRunner:
         self._points: dict[str, Point] = {}
         self._reporters: dict[str, Reporter] = {}
         for point in adapter.points:
-            self._know(point)
+            if not point.is_event:
+                self._know(point)
         self._random = Random()
         self._failures = 0
         self._known_faults: frozenset[str] = frozenset()
@@ -138,12 +136,18 @@ class PipelineRunner:
         # nothing is awaited in here: what was received is put whole, whoever cancels the read
         delivery = None if received.receipt is None else self._receipts.open(received.receipt)
         self._note_faults(received.faults, received.samples)
-        for sample in map(self._on_device_clock, received.samples):
-            point = sample.point
+        readings: list[Sample] = []
+        for told in received.samples:
+            sample, point = self._on_device_clock(told), told.point
             if (point.event or point.is_event) and (event := self._envelope.event(sample)) is not None:
                 self._send(Topic.EVENTS_RAW, self._envelope.key(point), event, Priority.EVENT, delivery)
-            if not point.is_event:
-                self._put([sample] if sample.historical else self._know(point).step(sample), delivery)
+            if point.is_event:
+                continue
+            if sample.historical:
+                readings.append(sample)
+            else:
+                readings += (self._reporters.get(point.key) or self._know(point)).step(sample)
+        self._put(readings, delivery)
         for alarm in received.alarms:
             record = self._envelope.alarm(alarm)
             self._send(Topic.ALARMS_RAW, self._envelope.key(alarm), record, Priority.ALARM, delivery)
@@ -151,29 +155,21 @@ class PipelineRunner:
             delivery.settle()
 
     def _know(self, point: Point) -> Reporter:
-        """The reporter of a point, which may be seen for the first time."""
-        reporter = self._reporters.get(point.key)
-        if reporter is None:
-            reporter = Reporter(point.report)
-            if not point.is_event:
-                self._points[point.key] = point
-                self._reporters[point.key] = reporter
+        """The reporter of a point that is seen for the first time."""
+        reporter = self._reporters[point.key] = Reporter(point.report)
+        self._points[point.key] = point
         return reporter
 
-    def _put(self, samples: Iterable[Sample], delivery: Delivery | None = None) -> None:
-        count = 0
+    def _put(self, samples: Sequence[Sample], delivery: Delivery | None = None) -> None:
         for sample in samples:
-            reading = self._envelope.reading(sample)
-            self._send(
-                Topic.TELEMETRY_RAW, self._envelope.key(sample.point), reading, self._pipeline.priority, delivery
-            )
-            count += 1
-        self._stats.sent(count, time.time_ns() // 1000)
+            key, reading = self._envelope.reading(sample)
+            self._send(Topic.TELEMETRY_RAW, key, reading, self._pipeline.priority, delivery)
+        self._stats.sent(len(samples), time.time_ns() // 1000)
 
-    def _send(self, topic: str, key: bytes, record: object, priority: Priority, delivery: Delivery | None) -> None:
+    def _send(self, topic: str, key: bytes, record: bytes, priority: Priority, delivery: Delivery | None) -> None:
         if delivery is not None:
             delivery.expect()
-        self._publisher.put(Outgoing(topic, key, _ENCODER.encode(record), priority, delivery))
+        self._publisher.put(Outgoing(topic, key, record, priority, delivery))
 
     def _lost(self, kind: str, message: str) -> None:
         """Say once, for every series, that its device is gone: what looks fresh must not be stale."""
