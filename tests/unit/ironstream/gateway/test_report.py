@@ -175,3 +175,21 @@ def test_what_is_held_when_reading_stops_is_not_lost() -> None:
 def test_settings_that_contradict_one_another_are_refused(fields: dict[str, Any], fault: str) -> None:
     with pytest.raises(ValidationError, match=fault):
         ReportConfig.model_validate(fields)
+
+
+def on_device(device_second: float, gateway_second: float, value: float) -> Sample:
+    return Sample(X, value, round(gateway_second * SECOND), round(device_second * SECOND))
+
+
+def test_the_swinging_door_draws_its_lines_over_the_time_of_the_device() -> None:
+    rep = reporter(mode="on_change", swinging_door={"threshold": 0.1})
+    # a straight line by the device's clock, told in two heaps
+    told = [on_device(second, 10 + second // 3, float(second)) for second in range(6)]
+    assert sent(rep, told) == told[:1]
+    assert rep.drain() == told[-1:]
+
+
+def test_a_device_whose_clock_stands_still_is_heard_every_period_all_the_same() -> None:
+    rep = reporter(mode="on_period", period_s=5)
+    out = sent(rep, [on_device(0, second, 1.0) for second in range(11)])
+    assert [one.gateway_time_us // SECOND for one in out] == [0, 5, 10]
