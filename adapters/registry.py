@@ -8,14 +8,16 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from adapters.modbus.adapter import modbus_tcp
+from adapters.modbus.adapter import modbus_rtu, modbus_tcp
 from adapters.modbus.config import ModbusTcpConfig, Tag
-from adapters.modbus.mapping import tcp_from_mapping
+from adapters.modbus.mapping import rtu_from_mapping, tcp_from_mapping
+from adapters.modbus.serial_config import ModbusRtuConfig
 from ironstream.gateway.adapter import AdapterKind
 
 ADAPTERS: Final[Mapping[str, AdapterKind]] = MappingProxyType(
     {
         "modbus-tcp": AdapterKind(ModbusTcpConfig, Tag, modbus_tcp, tcp_from_mapping),
+        "modbus-rtu": AdapterKind(ModbusRtuConfig, Tag, modbus_rtu, rtu_from_mapping),
     }
 )
 """Name in topology.yaml (`adapter:`) and in CONFIG_JSON (`protocol`, where `_` may stand for `-`)."""

@@ -1,24 +1,21 @@
-"""The Modbus adapter: one device, or several units behind one gateway, by one connection."""
+"""The Modbus adapter: one device, or several units behind one gateway or on one line, by one connection."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
-from msgspec.structs import replace
-
-from adapters.modbus.client import (
-    GATEWAY_NO_RESPONSE,
-    GATEWAY_PATH_UNAVAILABLE,
-    ILLEGAL_ADDRESS,
-    ILLEGAL_VALUE,
-    RegisterClient,
-    TcpRegisterClient,
-)
+from adapters.modbus.browse import browse
+from adapters.modbus.client import RegisterClient
+from adapters.modbus.compiled import CompiledRead, ReadCompiler
 from adapters.modbus.config import DataType, ModbusConfig, ModbusTcpConfig, Tag
-from adapters.modbus.decode import decode, decode_time_us
-from adapters.modbus.plan import DEVICE_TIME, ReadRequest, plan, spans_of, split
+from adapters.modbus.exceptions import GATEWAY_NO_RESPONSE, GATEWAY_PATH_UNAVAILABLE, ILLEGAL_ADDRESS, ILLEGAL_VALUE
+from adapters.modbus.layout import Value
+from adapters.modbus.plan import DEVICE_TIME
+from adapters.modbus.serial_config import ModbusRtuConfig
+from adapters.modbus.serial_line import serial_client
+from adapters.modbus.tcp import tcp_client
 from adapters.modbus.units import UnitHealth
 from ironstream.contract import Quality
 from ironstream.gateway.adapter import (
@@ -28,6 +25,7 @@ from ironstream.gateway.adapter import (
     DeviceRefusedError,
     DeviceTimeoutError,
     Fault,
+    Offer,
     Point,
     Polled,
     Received,
@@ -53,19 +51,10 @@ class ModbusAdapter(Polled):
         self._client = client
         self._wall_us = wall_us
         self._monotonic_s = monotonic_s
-        self._tags = {tag.key: tag for tag in config.tags}
         self._points = {tag.key: _point(config, tag) for tag in config.tags}
-        self._requests: dict[int, tuple[ReadRequest, ...]] = {}
-        for request in plan(
-            spans_of(config),
-            max_gap=config.max_gap,
-            max_registers=config.max_registers_per_read,
-            max_bits=config.max_bits_per_read,
-        ):
-            self._requests[request.unit_id] = (*self._requests.get(request.unit_id, ()), request)
-        self._units = {
-            unit: UnitHealth(config.suspend_after_failures, config.probe_interval_s) for unit in self._requests
-        }
+        self._compiler = ReadCompiler(config)
+        self._reads = dict(self._compiler.plan())
+        self._units = {unit: UnitHealth(config.suspend_after_failures, config.probe_interval_s) for unit in self._reads}
         self._faults: list[Fault] = []
 
     @property
@@ -110,50 +99,72 @@ class ModbusAdapter(Polled):
             raise timed_out
         return Received([samples.get(key) or self._lost(point) for key, point in self._points.items()], faults=faults)
 
+    def browse(self, pattern: str = "*") -> AsyncIterator[Offer]:
+        """Registers and bits that answer, and what the device says of itself; see `browse.browse`."""
+        return browse(self._client, self._config, pattern)
+
     async def _read_unit(self, unit: int, samples: dict[str, Sample]) -> None:
         """Put what the unit gives into `samples`, also when it fails half-way; its clock stamps its own tags only."""
-        read: dict[str, Sample] = {}
-        device_time_us: int | None = None
+        read: list[tuple[CompiledRead, Sequence[Value | None], int]] = []
         try:
-            for request in self._requests[unit]:
-                for part, values in await self._read_request(request):
-                    now_us = self._wall_us()
-                    for span in part.spans:
-                        words = part.part(span, values)
-                        if span.key != DEVICE_TIME:
-                            read[span.key] = _sample(self._points[span.key], self._tags[span.key], words, now_us)
-                        elif self._config.device_time is not None:
-                            device_time_us = decode_time_us(self._config.device_time, words)
+            for of_unit in self._reads[unit]:
+                for part, data in await self._fetch(of_unit):
+                    read.append((part, part.decoder(data), self._wall_us()))
         finally:
-            if self._config.device_time is not None:
-                read = {key: replace(sample, device_time_us=device_time_us) for key, sample in read.items()}
-            samples.update(read)
+            has_clock = self._config.device_time is not None
+            clock_us = _clock_us(read) if has_clock else None
+            for part, values, now_us in read:
+                # a register without a clock holds the value of this moment: when it was read is when it was so
+                device_time_us = clock_us if has_clock else now_us
+                for key, value in zip(part.keys, values, strict=True):
+                    if key == DEVICE_TIME:
+                        continue
+                    if isinstance(value, float) and not math.isfinite(value):
+                        samples[key] = Sample(
+                            self._points[key], None, now_us, device_time_us, Quality.BAD, NOT_A_NUMBER
+                        )
+                    else:
+                        samples[key] = Sample(self._points[key], value, now_us, device_time_us)
 
-    async def _read_request(self, request: ReadRequest) -> list[tuple[ReadRequest, list[int]]]:
+    async def _fetch(self, read: CompiledRead) -> list[tuple[CompiledRead, bytes]]:
         try:
-            return [(request, await self._client.read(request))]
+            return [(read, await self._client.read(read.request))]
         except DeviceRefusedError as error:
             if error.code in (GATEWAY_PATH_UNAVAILABLE, GATEWAY_NO_RESPONSE):
                 raise
             self._faults.append(Fault(error.kind, str(error)))
             if error.code not in (ILLEGAL_ADDRESS, ILLEGAL_VALUE):
                 return []
-        parts = split(request)
+        parts = self._compiler.split(read)
         if len(parts) == 1:
             return []
         # one address that the device does not have must not take its neighbours with it
-        unit = self._requests[request.unit_id]
-        at = unit.index(request)
-        self._requests[request.unit_id] = (*unit[:at], *parts, *unit[at + 1 :])
-        return [pair for part in parts for pair in await self._read_request(part)]
+        unit_id = read.request.unit_id
+        unit = self._reads[unit_id]
+        at = unit.index(read)
+        self._reads[unit_id] = (*unit[:at], *parts, *unit[at + 1 :])
+        return [pair for part in parts for pair in await self._fetch(part)]
 
     def _lost(self, point: Point) -> Sample:
         return Sample(point, None, self._wall_us(), None, Quality.BAD, COMM_LOSS)
 
 
 def modbus_tcp(config: ModbusTcpConfig) -> ModbusAdapter:
-    """The adapter of a device on Modbus TCP; no I/O yet."""
-    return ModbusAdapter(config, TcpRegisterClient(config))
+    """The adapter of a device on Modbus TCP, or on RTU over TCP; no I/O yet."""
+    return ModbusAdapter(config, tcp_client(config))
+
+
+def modbus_rtu(config: ModbusRtuConfig) -> ModbusAdapter:
+    """The adapter of the units on one serial line; no I/O yet."""
+    return ModbusAdapter(config, serial_client(config))
+
+
+def _clock_us(read: Sequence[tuple[CompiledRead, Sequence[Value | None], int]]) -> int | None:
+    for part, values, _ in read:
+        if DEVICE_TIME in part.keys:
+            time_us = values[part.keys.index(DEVICE_TIME)]
+            return None if time_us is None else int(time_us)
+    return None
 
 
 def _point(config: ModbusConfig, tag: Tag) -> Point:
@@ -165,11 +176,3 @@ def _point(config: ModbusConfig, tag: Tag) -> Point:
         event=tag.event,
         is_event=tag.type is DataType.STRING,
     )
-
-
-def _sample(point: Point, tag: Tag, words: Sequence[int], now_us: int) -> Sample:
-    value = decode(tag, words)
-    if isinstance(value, float) and not math.isfinite(value):
-        return Sample(point, None, now_us, now_us, Quality.BAD, NOT_A_NUMBER)
-    # a register without a clock holds the value of this moment: when it was read is when it was so
-    return Sample(point, value, now_us, now_us)

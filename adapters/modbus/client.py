@@ -1,16 +1,33 @@
-"""Reads registers over Modbus TCP. Only I/O: no retry of a lost connection, no decoding."""
+"""Reads registers by pymodbus over any transport. Only I/O: no decoding, and a lost connection stays lost.
+
+pymodbus' own reconnecting and repeating are off: the gateway decides on the one, the configuration on the other.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Final, Protocol
 
-from pymodbus.client import AsyncModbusTcpClient
+from pymodbus.client import ModbusBaseClient
 from pymodbus.exceptions import ConnectionException, ModbusException
 from pymodbus.pdu import ExceptionResponse, ModbusPDU
+from pymodbus.pdu.mei_message import ReadDeviceInformationResponse
 
-from adapters.modbus.config import ModbusTcpConfig, RegisterKind
+from adapters.modbus.config import ModbusConfig, RegisterKind
+from adapters.modbus.exceptions import ACKNOWLEDGE, BUSY, refused
+from adapters.modbus.framers import (
+    ANSWERS,
+    IDENTIFICATION,
+    MAX_PENDING_BYTES,
+    Answer,
+    Expected,
+    RtuFramer,
+    SocketFramer,
+)
+from adapters.modbus.line import Line
 from adapters.modbus.plan import ReadRequest
 from ironstream.gateway.adapter import (
     DeviceConnectionError,
@@ -19,22 +36,14 @@ from ironstream.gateway.adapter import (
     DeviceTimeoutError,
 )
 
-ILLEGAL_ADDRESS: Final = 2
-ILLEGAL_VALUE: Final = 3
-ACKNOWLEDGE: Final = 5
-BUSY: Final = 6
-GATEWAY_PATH_UNAVAILABLE: Final = 10
-GATEWAY_NO_RESPONSE: Final = 11
-_MEANING: Final = {
-    1: ("illegal function", "the device does not know this kind of register: check `kind`"),
-    ILLEGAL_ADDRESS: ("illegal data address", "check address, address_base and kind, or lower max_gap"),
-    ILLEGAL_VALUE: ("illegal data value", "the device takes fewer registers at once: lower max_registers_per_read"),
-    4: ("device failure", "see the device's own diagnosis"),
-    ACKNOWLEDGE: ("still working", "raise busy_retries or busy_pause_s"),
-    BUSY: ("busy", "raise busy_retries, busy_pause_s or poll_interval_s"),
-    GATEWAY_PATH_UNAVAILABLE: ("gateway path unavailable", "check unit_id and the gateway's routes"),
-    GATEWAY_NO_RESPONSE: ("unit does not answer its gateway", "check power and wiring of the unit, and unit_id"),
+_FUNCTIONS: Final = {
+    RegisterKind.COIL: 1,
+    RegisterKind.DISCRETE: 2,
+    RegisterKind.HOLDING: 3,
+    RegisterKind.INPUT: 4,
 }
+_REGULAR_IDENTIFICATION: Final = 2
+_NEVER: Final = 1 << 62
 
 
 class RegisterClient(Protocol):
@@ -43,62 +52,115 @@ class RegisterClient(Protocol):
     async def connect(self) -> None:
         """Open the connection. Raises DeviceConnectionError."""
 
-    async def read(self, request: ReadRequest) -> list[int]:
-        """Values of `request.count` registers or bits. Raises AdapterError."""
+    async def read(self, request: ReadRequest) -> bytes:
+        """The `request.count` registers, two bytes each, or bits, eight to a byte. Raises AdapterError."""
+
+    async def identify(self, unit_id: int) -> Mapping[int, str]:
+        """What the unit says of itself (function 43/14), by object id. Raises AdapterError."""
 
     async def close(self) -> None:
         """Close the connection; may be repeated."""
 
 
-class TcpRegisterClient:
-    """Modbus TCP by pymodbus, whose own reconnecting and repeating are off: the gateway decides on both."""
+class Link(Protocol):
+    """A transport: what is opened."""
 
-    def __init__(self, config: ModbusTcpConfig) -> None:
+    @property
+    def where(self) -> str:
+        """Its name in messages."""
+
+    @property
+    def numbered(self) -> bool:
+        """Whether frames carry a number that tells which request they answer."""
+
+    @property
+    def pause_s(self) -> float:
+        """Silence between two frames."""
+
+    async def open(self) -> ModbusBaseClient:
+        """A connection. Raises DeviceConnectionError."""
+
+
+class ModbusClient:
+    """A `RegisterClient` over one link."""
+
+    def __init__(self, config: ModbusConfig, link: Link) -> None:
         # pymodbus logs failures itself, with whole frames and the host, which may be a secret; our errors say them once
         logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
         self._config = config
-        self._client: AsyncModbusTcpClient | None = None
-        self._asked = False
-
-    @property
-    def _where(self) -> str:
-        return f"{self._config.host}:{self._config.port}"
+        self._link = link
+        self._client: ModbusBaseClient | None = None
+        self._framer: RtuFramer | SocketFramer | None = None
+        self._sent = b""
+        # outlives the connection: an answer that is owed may come into the next one
+        self._line = Line(link.pause_s)
+        self._answered = asyncio.Event()
 
     async def connect(self) -> None:
         """Open a new connection and wait `pause_after_connect_s`. Raises DeviceConnectionError."""
         await self.close()
-        client = AsyncModbusTcpClient(
-            self._config.host,
-            port=self._config.port,
-            timeout=self._config.timeout_s,
-            retries=0,
-            reconnect_delay=0,
-        )
-        try:
-            connected = await client.connect()
-        except (OSError, ModbusException) as error:
-            client.close()
-            raise self._unreachable() from error
-        if not connected:
-            client.close()
-            raise self._unreachable()
-        self._client, self._asked = client, False
+        client = await self._link.open()
+        ctx = client.ctx
+        self._framer = SocketFramer(ctx.framer.decoder) if self._link.numbered else RtuFramer(ctx.framer.decoder)
+        for answer in ANSWERS:
+            client.register(answer)
+        ctx.framer, ctx.max_buffer_size = self._framer, MAX_PENDING_BYTES
+        # silent units must not cost their neighbours the connection; the adapter gives it up when nobody answers
+        ctx.max_until_disconnect = ctx.count_until_disconnect = _NEVER
+        ctx.trace_packet, ctx.trace_pdu = self._on_bytes, self._on_pdu
+        ctx.trace_connect = self._on_connection
+        self._client = client
         await asyncio.sleep(self._config.pause_after_connect_s)
 
-    async def read(self, request: ReadRequest) -> list[int]:
-        """Values of the registers, or 0 and 1 for bits. A busy device is asked again as configured.
+    async def read(self, request: ReadRequest) -> bytes:
+        """The registers or bits as they are on the wire; a busy device, or a noisy line, is asked again as configured.
 
         Raises DeviceConnectionError, DeviceTimeoutError, DeviceRefusedError or DeviceProtocolError.
         """
-        for attempt in range(self._config.busy_retries + 1):
-            response = await self._ask(request)
-            if not isinstance(response, ExceptionResponse):
-                return self._values(request, response)
-            if response.exception_code not in (ACKNOWLEDGE, BUSY) or attempt == self._config.busy_retries:
-                break
-            await asyncio.sleep(self._config.busy_pause_s)
-        what, hint = _MEANING.get(response.exception_code, (f"exception {response.exception_code}", "see its manual"))
-        raise DeviceRefusedError(f"{self._describe(request)}: {what}", hint, code=response.exception_code)
+        function, unit_id = _FUNCTIONS[request.kind], request.unit_id
+        size = (request.count + 7) // 8 if request.kind.is_bits else 2 * request.count
+        last = request.address + request.count - 1
+        what = f"{self._link.where} unit {unit_id} {request.kind} {request.address}-{last}"
+
+        def call(client: ModbusBaseClient) -> Awaitable[ModbusPDU]:
+            method = {
+                RegisterKind.COIL: client.read_coils,
+                RegisterKind.DISCRETE: client.read_discrete_inputs,
+                RegisterKind.INPUT: client.read_input_registers,
+                RegisterKind.HOLDING: client.read_holding_registers,
+            }[request.kind]
+            return method(request.address, count=request.count, device_id=unit_id)
+
+        answer = await self._ask_patiently(what, Expected(unit_id, function, size), call)
+        if not isinstance(answer, Answer) or not len(answer.payload) == answer.byte_count == size:
+            got = len(answer.payload) if isinstance(answer, Answer) else 0
+            raise DeviceProtocolError(
+                f"{what}: {got} bytes of values instead of {size}",
+                "the device does not follow the protocol: lower max_registers_per_read",
+            )
+        return answer.payload
+
+    async def identify(self, unit_id: int) -> Mapping[int, str]:
+        """Vendor, product, revision and what else the unit tells, by object id. Raises as `read`."""
+        what = f"{self._link.where} unit {unit_id} identification"
+        objects: dict[int, str] = {}
+        next_id = 0
+        while True:
+
+            def call(client: ModbusBaseClient, object_id: int = next_id) -> Awaitable[ModbusPDU]:
+                return client.read_device_information(
+                    read_code=_REGULAR_IDENTIFICATION, object_id=object_id, device_id=unit_id
+                )
+
+            answer = await self._ask_patiently(what, Expected(unit_id, IDENTIFICATION, None), call)
+            if not isinstance(answer, ReadDeviceInformationResponse):
+                raise DeviceProtocolError(f"{what}: not an identification", "the device does not follow the protocol")
+            texts = {key: text for key, text in answer.information.items() if isinstance(text, bytes)}
+            objects |= {key: text.decode("utf-8", "replace") for key, text in texts.items()}
+            # a device that says "more" without end must not hold us
+            if not answer.more_follows or answer.next_object_id <= next_id:
+                return objects
+            next_id = answer.next_object_id
 
     async def close(self) -> None:
         """Close the connection; may be repeated."""
@@ -106,58 +168,97 @@ class TcpRegisterClient:
             self._client.close()
             self._client = None
 
-    async def _ask(self, request: ReadRequest) -> ModbusPDU:
+    async def _ask_patiently(
+        self, what: str, expected: Expected, call: Callable[[ModbusBaseClient], Awaitable[ModbusPDU]]
+    ) -> ModbusPDU:
+        retries, busy_retries = self._config.retries, self._config.busy_retries
+        while True:
+            try:
+                return await self._ask(what, expected, call)
+            except DeviceRefusedError as error:
+                if error.code not in (ACKNOWLEDGE, BUSY) or busy_retries == 0:
+                    raise
+                busy_retries -= 1
+                await asyncio.sleep(self._config.busy_pause_s)
+            except (DeviceTimeoutError, DeviceProtocolError):
+                if retries == 0:
+                    raise
+                retries -= 1
+
+    async def _ask(
+        self, what: str, expected: Expected, call: Callable[[ModbusBaseClient], Awaitable[ModbusPDU]]
+    ) -> ModbusPDU:
+        timeout_s = self._config.timeout_of(expected.unit_id)
         client = self._client
+        if client is not None and client.connected:
+            await self._silence(what, expected.unit_id, timeout_s)
         if client is None or not client.connected:
-            raise DeviceConnectionError(f"{self._where} closed the connection", "it is opened again by itself")
-        if self._asked and self._config.pause_between_requests_s:
-            await asyncio.sleep(self._config.pause_between_requests_s)
-        self._asked = True
-        call = {
-            RegisterKind.COIL: client.read_coils,
-            RegisterKind.DISCRETE: client.read_discrete_inputs,
-            RegisterKind.INPUT: client.read_input_registers,
-            RegisterKind.HOLDING: client.read_holding_registers,
-        }[request.kind]
+            raise self._lost()
+        if isinstance(self._framer, RtuFramer):
+            self._framer.expected = expected
+            late_s = self._config.late_answer_of(expected.unit_id)
+            self._line.asked(expected.unit_id, asyncio.get_running_loop().time() + timeout_s + late_s)
+        client.ctx.comm_params.timeout_connect = timeout_s
         try:
-            return await call(request.address, count=request.count, device_id=request.unit_id)
+            response = await call(client)
         except (ConnectionException, OSError) as error:
-            raise DeviceConnectionError(
-                f"{self._where} closed the connection", "it is opened again by itself"
-            ) from error
+            raise self._lost() from error
         except asyncio.CancelledError:
-            # pymodbus cancels the answer it waits for when the peer closes; a cancelled task of ours has more to say
+            # the answer is cancelled when the connection goes (see connect); a cancelled task of ours has more to say
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            raise DeviceConnectionError(
-                f"{self._where} closed the connection", "it is opened again by itself"
-            ) from None
+            raise self._lost() from None
         except ModbusException as error:
             if not client.connected:
-                raise DeviceConnectionError(
-                    f"{self._where} closed the connection", "it is opened again by itself"
-                ) from error
-            raise DeviceTimeoutError(
-                f"{self._describe(request)}: no answer in {self._config.timeout_s:g} s",
-                "check unit_id, or raise timeout_s",
-            ) from error
+                raise self._lost() from error
+            raise self._unanswered(what, timeout_s, client) from error
+        if response.function_code & 0x7F != expected.function:
+            raise DeviceProtocolError(f"{what}: the answer is to something else", "check the device and its gateway")
+        if isinstance(response, ExceptionResponse):
+            raise refused(what, response.exception_code)
+        return response
 
-    def _values(self, request: ReadRequest, response: ModbusPDU) -> list[int]:
-        values = [int(bit) for bit in response.bits] if request.kind.is_bits else list(response.registers)
-        # bits come in whole bytes, hence more than were asked for; fewer of either kind cannot be decoded
-        if len(values) < request.count:
-            raise DeviceProtocolError(
-                f"{self._describe(request)}: {len(values)} values instead of {request.count}",
-                "the device does not follow the protocol: lower max_registers_per_read",
+    async def _silence(self, what: str, unit_id: int, timeout_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        given_up_s = loop.time() + timeout_s + self._line.pause_s + self._config.late_answer_of(unit_id)
+        while (wait_s := self._line.wait_s(unit_id, loop.time())) > 0:
+            if loop.time() > given_up_s:
+                raise DeviceProtocolError(
+                    f"{what}: the line is never silent", "look for a second master, or for noise on the line"
+                )
+            self._answered.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._answered.wait()
+
+    def _on_bytes(self, sending: bool, data: bytes) -> bytes:
+        self._line.heard(asyncio.get_running_loop().time())
+        if sending:
+            self._sent = data
+        return data
+
+    def _on_pdu(self, sending: bool, pdu: ModbusPDU) -> ModbusPDU:
+        if not sending:
+            self._line.answered(pdu.dev_id)
+            self._answered.set()
+        return pdu
+
+    def _on_connection(self, connected: bool) -> None:
+        # else the answer is waited for until its timeout, on a connection that is gone
+        if not connected and self._client is not None:
+            self._client.ctx.response_future.cancel()
+
+    def _unanswered(
+        self, what: str, timeout_s: float, client: ModbusBaseClient
+    ) -> DeviceTimeoutError | DeviceProtocolError:
+        noise = b"" if self._link.numbered else client.ctx.recv_buffer.removeprefix(self._sent)
+        if noise:
+            return DeviceProtocolError(
+                f"{what}: {len(noise)} bytes came in {timeout_s:g} s and no answer among them",
+                "check baudrate, parity and wiring, and that no two devices have one unit_id; or raise timeout_s",
             )
-        return values[: request.count]
+        return DeviceTimeoutError(f"{what}: no answer in {timeout_s:g} s", "check unit_id, or raise timeout_s")
 
-    def _describe(self, request: ReadRequest) -> str:
-        last = request.address + request.count - 1
-        return f"{self._where} unit {request.unit_id} {request.kind} {request.address}-{last}"
-
-    def _unreachable(self) -> DeviceConnectionError:
-        return DeviceConnectionError(
-            f"{self._where} cannot be reached", "check host, port, the network and the device's limit of connections"
-        )
+    def _lost(self) -> DeviceConnectionError:
+        return DeviceConnectionError(f"{self._link.where} closed the connection", "it is opened again by itself")

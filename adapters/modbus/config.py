@@ -97,6 +97,11 @@ class Location(BaseModel):
         default=None, ge=0, le=255, description="Unit (slave) id of this tag; left out: that of the device."
     )
 
+    @property
+    def registers(self) -> int:
+        """Registers (or bits, for coils and discrete inputs) that the value takes."""
+        raise NotImplementedError
+
 
 class Tag(Location):
     """One value to read: a number becomes a reading, a string an event."""
@@ -111,8 +116,10 @@ class Tag(Location):
     )
     bit: int | None = Field(default=None, ge=0, le=15, description="Bit of the register, 0 = least significant (BIT).")
     length: int | None = Field(default=None, ge=1, le=250, description="Characters of a STRING, two per register.")
-    scale: float = Field(default=1.0, description="Value = raw × scale + offset.")
-    offset: float = Field(default=0.0, description="Value = raw × scale + offset, in the unit of the tag.")
+    scale: float = Field(default=1.0, allow_inf_nan=False, description="Value = raw × scale + offset.")
+    offset: float = Field(
+        default=0.0, allow_inf_nan=False, description="Value = raw × scale + offset, in the unit of the tag."
+    )
     unit: str | None = Field(default=None, description="Unit of the value after scale and offset.")
     event: bool = Field(default=False, description="Send an event on each change as well (discrete states).")
     report: ReportConfig | None = Field(
@@ -208,7 +215,23 @@ class ModbusConfig(BaseModel):
     )
     timeout_s: float = Field(default=3.0, gt=0, description="Longest wait for a connection and for one answer.")
     pause_after_connect_s: float = Field(default=0.0, ge=0, description="Wait after connecting, for slow gateways.")
-    pause_between_requests_s: float = Field(default=0.0, ge=0, description="Wait between two requests.")
+    pause_between_requests_s: float | None = Field(
+        default=None,
+        ge=0,
+        description="Silence before each request; left out: 3.5 characters of a serial line, else 0.",
+    )
+    retries: int = Field(
+        default=0, ge=0, le=20, description="How often a request without a whole answer is repeated before it failed."
+    )
+    unit_timeout_s: dict[Annotated[int, Field(ge=0, le=255)], Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict, description="`timeout_s` of single units, by unit_id."
+    )
+    late_answer_s: float | None = Field(
+        default=None,
+        ge=0,
+        description="RTU frames: how long after its timeout a unit is not asked, for its late answer could not be told "
+        "from the next one; left out: as long as the timeout.",
+    )
     busy_retries: int = Field(
         default=3, ge=0, le=20, description="How often a request is repeated that the device answered with 'busy'."
     )
@@ -217,6 +240,18 @@ class ModbusConfig(BaseModel):
         default=3, ge=1, description="A unit that failed this many cycles in a row is left out until the next probe."
     )
     probe_interval_s: float = Field(default=10.0, gt=0, description="How often a suspended unit is asked again.")
+
+    def timeout_of(self, unit_id: int) -> float:
+        """Longest wait for an answer of the unit, in s."""
+        return self.unit_timeout_s.get(unit_id, self.timeout_s)
+
+    def late_answer_of(self, unit_id: int) -> float:
+        """How long after its timeout an answer of the unit may still come, in s."""
+        return self.timeout_of(unit_id) if self.late_answer_s is None else self.late_answer_s
+
+    def has_numbered_frames(self) -> bool:
+        """False for RTU frames, which do not tell the request that they answer."""
+        return True
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -230,9 +265,14 @@ class ModbusConfig(BaseModel):
             cap = self.max_bits_per_read if location.kind.is_bits else self.max_registers_per_read
             if registers > cap:
                 faults.append(f"{label}: {registers} registers are more than one read may take ({cap})")
+        if not self.has_numbered_frames() and any(self._unit_of(at) == 0 for _, at, _ in self._located()):
+            faults.append("unit_id 0 is a broadcast in RTU frames, which nobody answers: give 1 to 247")
         if faults:
             raise ValueError("; ".join(faults))
         return self
+
+    def _unit_of(self, location: Location) -> int:
+        return self.unit_id if location.unit_id is None else location.unit_id
 
     def _located(self) -> list[tuple[str, Location, int]]:
         located: list[tuple[str, Location, int]] = [(f"tag {tag.key}", tag, tag.registers) for tag in self.tags]
@@ -246,3 +286,10 @@ class ModbusTcpConfig(ModbusConfig):
 
     host: str = Field(min_length=1, description="Host name or address of the device.")
     port: int = Field(default=502, ge=1, le=65535, description="TCP port of the device.")
+    framer: Literal["socket", "rtu"] = Field(
+        default="socket", description="socket: Modbus TCP. rtu: RTU frames over TCP, as serial servers pass them on."
+    )
+
+    def has_numbered_frames(self) -> bool:
+        """Whether frames carry a transaction id."""
+        return self.framer == "socket"

@@ -37,11 +37,6 @@ class ReadRequest:
     count: int
     spans: tuple[Span, ...]
 
-    def part(self, span: Span, values: Sequence[int]) -> Sequence[int]:
-        """The values of one of its spans, out of the `count` values read."""
-        start = span.address - self.address
-        return values[start : start + span.count]
-
 
 def spans_of(config: ModbusConfig) -> list[Span]:
     """What the tags and the clock of a device take, with wire addresses."""

@@ -7,7 +7,7 @@ import pytest
 
 from adapters.modbus.adapter import ModbusAdapter
 from adapters.modbus.config import DataType, ModbusConfig
-from adapters.modbus.decode import encode
+from adapters.modbus.decode import encode, to_bytes
 from adapters.modbus.plan import ReadRequest
 from ironstream.contract import Quality
 from ironstream.gateway.adapter import COMM_LOSS, DeviceRefusedError, DeviceTimeoutError
@@ -27,13 +27,18 @@ class FakeClient:
 
     async def close(self) -> None: ...
 
-    async def read(self, request: ReadRequest) -> list[int]:
+    async def read(self, request: ReadRequest) -> bytes:
         self.requests.append(request)
         self.answer(request)
-        return [
-            self.words.get(address, 100 * request.unit_id + address)
-            for address in range(request.address, request.address + request.count)
-        ]
+        return to_bytes(
+            [
+                self.words.get(address, 100 * request.unit_id + address)
+                for address in range(request.address, request.address + request.count)
+            ]
+        )
+
+    async def identify(self, unit_id: int) -> dict[int, str]:
+        return {0: "ACME"}
 
 
 def adapter(client: FakeClient, now_s: Callable[[], float] = lambda: 0.0, **fields: Any) -> ModbusAdapter:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from adapters.modbus.client import TcpRegisterClient
+from adapters.modbus.client import ModbusClient
 from adapters.modbus.config import ModbusTcpConfig, RegisterKind
 from adapters.modbus.plan import ReadRequest
+from adapters.modbus.tcp import tcp_client
 from ironstream.gateway.adapter import (
     DeviceConnectionError,
     DeviceProtocolError,
@@ -18,6 +19,7 @@ from ironstream.gateway.adapter import (
     DeviceTimeoutError,
 )
 
+ONE_TWO = b"\0\1\0\2"
 REQUEST = ReadRequest(1, RegisterKind.HOLDING, 0, 2, ())
 Answer = Callable[[bytes], bytes | None]
 
@@ -35,7 +37,7 @@ def exception(request: bytes, code: int) -> bytes:
 
 
 @asynccontextmanager
-async def device(answer: Answer, **fields: Any) -> AsyncIterator[TcpRegisterClient]:
+async def device(answer: Answer, **fields: Any) -> AsyncIterator[ModbusClient]:
     """A client of a raw TCP server that answers each request of 12 bytes by `answer`; None closes the connection."""
     writers: list[asyncio.StreamWriter] = []
 
@@ -60,7 +62,7 @@ async def device(answer: Answer, **fields: Any) -> AsyncIterator[TcpRegisterClie
             **fields,
         }
     )
-    client = TcpRegisterClient(config)
+    client = tcp_client(config)
     try:
         await client.connect()
         yield client
@@ -83,10 +85,10 @@ async def test_registers_and_bits_are_read_with_the_function_of_their_kind() -> 
     async with device(answer) as client:
         read = {kind: await client.read(ReadRequest(1, kind, 0, 2, ())) for kind in RegisterKind}
     assert read == {
-        RegisterKind.COIL: [0, 1],
-        RegisterKind.DISCRETE: [0, 1],
-        RegisterKind.INPUT: [7, 8],
-        RegisterKind.HOLDING: [7, 8],
+        RegisterKind.COIL: b"\2",
+        RegisterKind.DISCRETE: b"\2",
+        RegisterKind.INPUT: b"\0\7\0\10",
+        RegisterKind.HOLDING: b"\0\7\0\10",
     }
     assert functions == [1, 2, 4, 3]
 
@@ -100,7 +102,7 @@ async def test_a_busy_device_is_asked_again() -> None:
         return exception(request, 6) if asked <= 2 else registers(request, 1, 2)
 
     async with device(answer, busy_retries=2) as client:
-        assert await client.read(REQUEST) == [1, 2]
+        assert await client.read(REQUEST) == ONE_TWO
 
 
 async def test_a_device_that_stays_busy_is_refused_with_its_code() -> None:
@@ -117,7 +119,7 @@ async def test_a_silent_device_times_out_and_may_be_asked_again() -> None:
         with pytest.raises(DeviceTimeoutError, match="no answer"):
             await client.read(REQUEST)
         silent = False
-        assert await client.read(REQUEST) == [1, 2]
+        assert await client.read(REQUEST) == ONE_TWO
 
 
 async def test_a_connection_that_the_device_closes_is_a_connection_error_and_connect_mends_it() -> None:
@@ -129,12 +131,12 @@ async def test_a_connection_that_the_device_closes_is_a_connection_error_and_con
             await client.read(REQUEST)
         closing = False
         await client.connect()
-        assert await client.read(REQUEST) == [1, 2]
+        assert await client.read(REQUEST) == ONE_TWO
 
 
 async def test_too_few_registers_are_an_error_and_not_a_value() -> None:
     async with device(lambda request: registers(request, 1)) as client:
-        with pytest.raises(DeviceProtocolError, match="1 values instead of 2"):
+        with pytest.raises(DeviceProtocolError, match="2 bytes of values instead of 4"):
             await client.read(REQUEST)
 
 

@@ -84,9 +84,3 @@ def test_neighbours_share_one_read() -> None:
         (1, "holding", 99, 1, ["far"]),
         (7, "holding", 0, 1, ["other"]),
     ]
-
-
-def test_a_span_takes_its_own_values_out_of_a_merged_read() -> None:
-    span = Span("b", 1, RegisterKind.HOLDING, 12, 2)
-    request = ReadRequest(1, RegisterKind.HOLDING, 10, 5, (span,))
-    assert request.part(span, [0, 1, 2, 3, 4]) == [2, 3]
