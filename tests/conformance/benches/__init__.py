@@ -7,5 +7,10 @@ from typing import Final
 
 from tests.conformance.benches.bench import Bench
 from tests.conformance.benches.modbus import ModbusBench
+from tests.conformance.benches.modbus_rtu import ModbusRtuBench, RtuOverTcpBench
 
-BENCHES: Final[Mapping[str, Callable[[], Bench]]] = {"modbus-tcp": ModbusBench}
+BENCHES: Final[Mapping[str, Callable[[], Bench]]] = {
+    "modbus-rtu": ModbusRtuBench,
+    "modbus-tcp": ModbusBench,
+    "modbus-tcp with RTU frames": RtuOverTcpBench,
+}

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 class Bench(Protocol):
     """One kind of device for the suite: parts `a` and `b` of it, each with a number, can be silenced.
 
-    `bad_config` has several faults; `bad_fields` are those that must be named.
+    `bad_config` has several faults; `bad_fields` are those that must be named. `secret` is a field of `config` that
+    says where the device is, and a value of it that does as well and is told apart from all else.
     """
 
     @property
@@ -18,6 +19,8 @@ class Bench(Protocol):
     def bad_config(self) -> Mapping[str, Any]: ...
     @property
     def bad_fields(self) -> tuple[str, ...]: ...
+    @property
+    def secret(self) -> tuple[str, str]: ...
 
     async def start(self) -> None: ...
     async def stop(self) -> None: ...

@@ -21,6 +21,7 @@ class ModbusBench:
         "tags": [{"name": "a", "address": -1}, {"name": "b b", "address": 0}, {"name": "c", "address": 0, "type": "X"}],
         "surprise": 1,
     }
+    secret = ("host", "localhost")
     bad_fields = ("host", "port", "tags.0.address", "tags.1.name", "tags.2.type", "surprise")
 
     def __init__(self) -> None:
