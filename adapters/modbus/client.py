@@ -196,8 +196,7 @@ class ModbusClient:
             raise self._lost()
         if isinstance(self._framer, RtuFramer):
             self._framer.expected = expected
-            late_s = self._config.late_answer_of(expected.unit_id)
-            self._line.asked(expected.unit_id, asyncio.get_running_loop().time() + timeout_s + late_s)
+            self._line.asked(expected.unit_id)
         client.ctx.comm_params.timeout_connect = timeout_s
         try:
             response = await call(client)
@@ -213,6 +212,9 @@ class ModbusClient:
             if not client.connected:
                 raise self._lost() from error
             raise self._unanswered(what, timeout_s, client) from error
+        finally:
+            late_s = self._config.late_answer_of(expected.unit_id)
+            self._line.gave_up(expected.unit_id, asyncio.get_running_loop().time() + late_s)
         if response.function_code & 0x7F != expected.function:
             raise DeviceProtocolError(f"{what}: the answer is to something else", "check the device and its gateway")
         if isinstance(response, ExceptionResponse):

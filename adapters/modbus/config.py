@@ -229,8 +229,8 @@ class ModbusConfig(BaseModel):
     late_answer_s: float | None = Field(
         default=None,
         ge=0,
-        description="RTU frames: how long after its timeout a unit is not asked, for its late answer could not be told "
-        "from the next one; left out: as long as the timeout.",
+        description="RTU frames: how long a unit is not asked after it did not answer, for its late answer could not "
+        "be told from the next one; left out: as long as its timeout.",
     )
     busy_retries: int = Field(
         default=3, ge=0, le=20, description="How often a request is repeated that the device answered with 'busy'."

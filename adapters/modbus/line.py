@@ -23,9 +23,14 @@ class Line:
         """Bytes went over the line, of whatever kind."""
         self._heard_s = now_s
 
-    def asked(self, unit_id: int, owed_until_s: float) -> None:
-        """The unit owes an answer, which is lost if it has not come by then."""
-        self._owed_until_s[unit_id] = owed_until_s
+    def asked(self, unit_id: int) -> None:
+        """The unit owes an answer."""
+        self._owed_until_s[unit_id] = math.inf
+
+    def gave_up(self, unit_id: int, until_s: float) -> None:
+        """Nobody waits for what the unit may owe any more; it is lost if it has not come by then."""
+        if unit_id in self._owed_until_s:
+            self._owed_until_s[unit_id] = until_s
 
     def answered(self, unit_id: int) -> None:
         """The unit owes nothing any more."""

@@ -13,6 +13,7 @@ from ironstream.gateway.adapter import Adapter, AdapterKind
 from ironstream.gateway.pipeline import PipelineSpec
 from ironstream.gateway.secrets import Redactor, resolve
 from ironstream.gateway.settings import GatewaySettings
+from ironstream.topology.claims import ONE_OWNER, claims_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ async def build(
     """
     faults: list[str] = []
     built: list[Built] = []
+    claimed: dict[str, str] = {}
     ids = [pipeline.id for pipeline in pipelines]
     faults += [f"pipeline {name}: the id is given twice" for name in sorted({i for i in ids if ids.count(i) > 1})]
     for pipeline in pipelines:
@@ -48,7 +50,11 @@ async def build(
             faults += [f"pipeline {pipeline.id}: {line}" for line in str(error).splitlines()]
             continue
         try:
-            adapter = kind.factory(kind.config_model.model_validate(config))
+            model = kind.config_model.model_validate(config)
+            adapter = kind.factory(model)
+            for claim in claims_of(model):
+                if (owner := claimed.setdefault(claim, pipeline.id)) != pipeline.id:
+                    faults.append(f"pipeline {pipeline.id}: pipeline {owner} has {redact(claim)} too: {ONE_OWNER}")
             built.append(Built(pipeline, adapter, redact))
             if pipeline.asset_id is None:
                 faults += [

@@ -16,9 +16,10 @@ from ironstream.topology.checks.references import Names, check_references
 from ironstream.topology.checks.report import Report
 from ironstream.topology.checks.secrets import check_secrets
 from ironstream.topology.checks.structure import sound_part, tell_all
+from ironstream.topology.claims import ONE_OWNER, claims_of
 from ironstream.topology.faults import Fault, TopologyError, did_you_mean, quote
 from ironstream.topology.load import MAX_BYTES, load
-from ironstream.topology.model import Topology
+from ironstream.topology.model import Pipeline, Topology
 from ironstream.topology.resolve import declared_assets
 
 AdapterModels = Mapping[str, type[BaseModel]]
@@ -98,6 +99,7 @@ def _no_collection() -> Iterator[None]:
 
 
 def _check_configurations(topology: Topology, adapters: AdapterModels, report: Report) -> None:
+    claimed: dict[str, list[int]] = {}
     for index, pipeline in enumerate(topology.pipelines):
         model = adapters.get(pipeline.adapter)
         if model is None:
@@ -105,6 +107,21 @@ def _check_configurations(topology: Topology, adapters: AdapterModels, report: R
             report.error(("pipelines", index, "adapter"), f"there is no adapter {quote(pipeline.adapter)}", mend)
             continue
         try:
-            model.model_validate(pipeline.config)
+            config = model.model_validate(pipeline.config)
         except ValidationError as err:
             tell_all(err, model, ("pipelines", index, "config"), report)
+            continue
+        for claim in claims_of(config):
+            owners = claimed.setdefault(claim, [])
+            owner = next((other for other in owners if _meet(pipeline, topology.pipelines[other])), None)
+            if owner is not None:
+                line = report.line_of(("pipelines", owner))
+                message = f"pipeline {quote(topology.pipelines[owner].id)} in line {line} has {claim} too"
+                report.error(("pipelines", index, "config"), message, ONE_OWNER)
+            owners.append(index)
+
+
+def _meet(one: Pipeline, other: Pipeline) -> bool:
+    """Whether both may run on one machine."""
+    same = one.gateway == other.gateway or None in (one.gateway, other.gateway)
+    return same and one.enabled and other.enabled

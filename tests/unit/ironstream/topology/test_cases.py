@@ -6,6 +6,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 
 from adapters.modbus.config import ModbusTcpConfig
+from adapters.modbus.serial_config import ModbusRtuConfig
 from ironstream.topology import check_text
 
 CASES = Path(__file__).parents[3] / "cases" / "topology"
@@ -17,7 +18,11 @@ class AnyConfig(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
-ADAPTERS: dict[str, type[BaseModel]] = {"modbus-tcp": ModbusTcpConfig, "mqtt": AnyConfig}
+ADAPTERS: dict[str, type[BaseModel]] = {
+    "modbus-rtu": ModbusRtuConfig,
+    "modbus-tcp": ModbusTcpConfig,
+    "mqtt": AnyConfig,
+}
 
 
 def case_names() -> list[str]:

@@ -1,0 +1,23 @@
+"""What of its machine an adapter takes for itself, so that two pipelines must not both have it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Protocol, runtime_checkable
+
+ONE_OWNER: Final = "let one pipeline have it, whose tags name unit_id and asset where they differ"
+"""What to do about two pipelines with one claim."""
+
+
+@runtime_checkable
+class Claimant(Protocol):
+    """The configuration of an adapter that claims something."""
+
+    @property
+    def claims(self) -> Sequence[str]:
+        """Each as a reader names it, such as `serial port /dev/ttyUSB0`; alike when they are the same thing."""
+
+
+def claims_of(config: object) -> Sequence[str]:
+    """What the validated configuration of an adapter claims; most claim nothing."""
+    return config.claims if isinstance(config, Claimant) else ()
