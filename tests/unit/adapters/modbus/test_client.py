@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -43,7 +43,7 @@ async def device(answer: Answer, **fields: Any) -> AsyncIterator[ModbusClient]:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers.append(writer)
-        while len(request := await reader.read(12)) == 12:
+        while len(request := await reader.read(12)) >= 11:
             reply = answer(request)
             if reply is None:
                 break
@@ -82,7 +82,7 @@ async def test_registers_and_bits_are_read_with_the_function_of_their_kind() -> 
             return frame(request, bytes([request[7], 1, 0b10]))
         return registers(request, 7, 8)
 
-    async with device(answer) as client:
+    async with device(answer, timeout_s=10) as client:
         read = {kind: await client.read(ReadRequest(1, kind, 0, 2, ())) for kind in RegisterKind}
     assert read == {
         RegisterKind.COIL: b"\2",
@@ -140,6 +140,63 @@ async def test_too_few_registers_are_an_error_and_not_a_value() -> None:
             await client.read(REQUEST)
 
 
+async def test_silent_units_do_not_cost_their_neighbours_the_connection() -> None:
+    async with device(lambda request: registers(request, 1, 2) if request[6] == 1 else b"", timeout_s=0.05) as client:
+        for unit_id in range(2, 8):
+            with pytest.raises(DeviceTimeoutError):
+                await client.read(ReadRequest(unit_id, RegisterKind.HOLDING, 0, 2, ()))
+        assert await client.read(REQUEST) == ONE_TWO
+
+
+async def test_a_late_answer_is_told_by_its_number() -> None:
+    late: list[bytes] = []
+
+    def answer(request: bytes) -> bytes:
+        late.append(registers(request, 8, 9))
+        return b"" if len(late) == 1 else late[0] + registers(request, 1, 2)
+
+    async with device(answer, timeout_s=0.3) as client:
+        with pytest.raises(DeviceTimeoutError):
+            await client.read(REQUEST)
+        assert await client.read(REQUEST) == ONE_TWO
+
+
+@pytest.mark.parametrize("pdu", [b"\4\4\0\1\0\2", b"\x84\2", b"\2\1\0", b"\x65", b"\3\4\0\1", b"\3\6\0\1\0\2\0\3"])
+async def test_an_answer_to_something_else_is_a_protocol_error(pdu: bytes) -> None:
+    async with device(lambda request: frame(request, pdu), timeout_s=10) as client:
+        with pytest.raises(DeviceProtocolError):
+            await client.read(REQUEST)
+
+
+async def test_a_request_is_repeated_as_often_as_configured() -> None:
+    asked = 0
+
+    def answer(request: bytes) -> bytes:
+        nonlocal asked
+        asked += 1
+        return b"" if asked < 3 else registers(request, 1, 2)
+
+    async with device(answer, retries=2, timeout_s=0.3) as client:
+        assert await client.read(REQUEST) == ONE_TWO
+    assert asked == 3
+
+
+async def test_a_connection_that_breaks_is_told_at_once() -> None:
+    async with device(lambda request: None, timeout_s=60) as client, asyncio.timeout(30):
+        with pytest.raises(DeviceConnectionError):
+            await client.read(REQUEST)
+
+
+async def test_a_device_that_says_more_without_end_is_identified_all_the_same() -> None:
+    def answer(request: bytes) -> bytes:
+        assert request[7:10] == bytes([0x2B, 0x0E, 2])
+        text = b"ACME" if request[10] == 0 else b"pump"
+        return frame(request, bytes([0x2B, 0x0E, 2, 1, 0xFF, 1, 1, request[10], 4]) + text)
+
+    async with device(answer, timeout_s=10) as client:
+        assert await client.identify(1) == {0: "ACME", 1: "pump"}
+
+
 async def test_noise_is_a_typed_error() -> None:
     async with device(lambda request: b"\xff" * 40) as client:
         with pytest.raises((DeviceTimeoutError, DeviceProtocolError, DeviceConnectionError)):
@@ -155,16 +212,21 @@ async def test_a_cancelled_read_is_cancelled() -> None:
             await task
 
 
-async def wait_and_measure(work: Callable[[], Awaitable[object]]) -> float:
-    loop = asyncio.get_running_loop()
-    start = loop.time()
-    await work()
-    return loop.time() - start
-
-
 async def test_the_pauses_after_connecting_and_between_requests_are_kept() -> None:
-    fields = {"pause_after_connect_s": 0.05, "pause_between_requests_s": 0.05}
-    async with device(lambda request: registers(request, 1, 2), **fields) as client:
-        assert await wait_and_measure(client.connect) >= 0.05
-        await client.read(REQUEST)
-        assert await wait_and_measure(lambda: client.read(REQUEST)) >= 0.05
+    loop = asyncio.get_running_loop()
+    asked_at_s: list[float] = []
+
+    def answer(request: bytes) -> bytes:
+        asked_at_s.append(loop.time())
+        return registers(request, 1, 2)
+
+    fields = {"pause_after_connect_s": 0.05, "pause_between_requests_s": 0.05, "timeout_s": 10}
+    async with device(answer, **fields) as client:
+        start_s = loop.time()
+        await client.connect()
+        assert loop.time() - start_s >= 0.05
+        for _ in range(3):
+            await client.read(REQUEST)
+    first, second, third = asked_at_s
+    assert second - first >= 0.05
+    assert third - second >= 0.05

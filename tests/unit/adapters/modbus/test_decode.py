@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import math
 import struct
+import sys
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,8 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from adapters.modbus.config import DataType, DeviceTimeTag, Tag
-from adapters.modbus.decode import decode, decode_time_us, encode, encode_string
+from adapters.modbus.decode import Decoder, decode, decode_time_us, encode, encode_string, to_bytes
+from adapters.modbus.layout import layout_of_bit, layout_of_tag
 
 CASES = sorted((Path(__file__).parents[3] / "cases" / "modbus").glob("*.yaml"))
 FORMATS = {
@@ -97,6 +100,54 @@ def test_scale_and_offset_give_the_number_that_a_person_expects(raw: int) -> Non
     assert value == pytest.approx(raw / 10 - 40)
     assert isinstance(value, float)
     assert len(repr(value)) <= 7
+
+
+TAGS = st.one_of(
+    st.builds(
+        lambda type_, order, scale: {"type": type_, "byte_order": order, "scale": scale},
+        st.sampled_from(["INT8L", "UINT8H", "INT16", "UINT32", "INT64", "FLOAT16", "FLOAT32", "FLOAT64"]),
+        st.sampled_from(["ABCD", "CDAB", "BADC", "DCBA"]),
+        st.sampled_from([1.0, 0.1, -2.5]),
+    ),
+    st.builds(
+        lambda bit, order: {"bit": bit, "byte_order": order}, st.integers(0, 15), st.sampled_from(["ABCD", "DCBA"])
+    ),
+    st.builds(lambda length: {"type": "STRING", "length": length}, st.integers(1, 9)),
+)
+
+
+@given(fields=st.lists(st.tuples(TAGS, st.integers(0, 20)), min_size=1, max_size=12), data=st.data())
+def test_values_that_are_decoded_together_are_those_decoded_alone(
+    fields: list[tuple[dict[str, Any], int]], data: st.DataObject
+) -> None:
+    words = data.draw(st.lists(st.integers(0, 65535), min_size=30, max_size=30))
+    tags = [(tag(**of_one), at) for of_one, at in fields]
+    together = Decoder([layout_of_tag(one).moved(2 * at) for one, at in tags])(to_bytes(words))
+    alone = [decode(one, words[at : at + one.registers]) for one, at in tags]
+    # NaN is not itself
+    assert list(map(repr, together)) == list(map(repr, alone))
+
+
+@given(data=st.binary(min_size=3, max_size=3), indexes=st.lists(st.integers(0, 23), min_size=1, max_size=30))
+def test_coils_are_eight_to_a_byte_with_the_first_lowest(data: bytes, indexes: list[int]) -> None:
+    number = int.from_bytes(data, "little")
+    assert Decoder([layout_of_bit(index) for index in indexes])(data) == [
+        bool(number >> index & 1) for index in indexes
+    ]
+
+
+@given(
+    raw=st.integers(-(2**63), 2**63 - 1),
+    scale=st.floats(allow_nan=False, allow_infinity=False).filter(bool),
+    offset=st.floats(allow_nan=False, allow_infinity=False),
+)
+def test_scaling_rounds_once_and_never_raises(raw: int, scale: float, offset: float) -> None:
+    value = decode(tag(type="INT64", scale=scale, offset=offset), encode(raw, DataType.INT64))
+    exact = raw * Fraction(repr(scale)) + Fraction(repr(offset))
+    if math.isfinite(value) and (scale, offset) != (1.0, 0.0):
+        assert value == float(exact)
+    elif not math.isfinite(value):
+        assert abs(exact) > sys.float_info.max
 
 
 def test_an_integer_of_64_bits_keeps_its_last_digit() -> None:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from adapters.modbus.config import ModbusTcpConfig
-from adapters.modbus.mapping import tcp_from_mapping
+from adapters.modbus.mapping import rtu_from_mapping, tcp_from_mapping
+from adapters.modbus.serial_config import ModbusRtuConfig
 from ironstream.errors import ConfigurationError
 
 
@@ -44,3 +45,26 @@ def test_every_bad_register_is_named() -> None:
 def test_a_mapping_without_registers_says_what_is_expected() -> None:
     with pytest.raises(ConfigurationError, match=r"mapping\.registers"):
         tcp_from_mapping({"host": "plc"}, {})
+
+
+def test_the_units_of_a_serial_line_may_be_named_by_register() -> None:
+    config = ModbusRtuConfig.model_validate(
+        rtu_from_mapping(
+            {
+                "port": "/dev/ttyUSB0",
+                "baud_rate": 9600,
+                "parity": "even",
+                "data_bits": 8,
+                "stop_bits": 1,
+                "slave_id": 3,
+            },
+            {
+                "registers": {
+                    "40001": {"param": "level", "type": "float32"},
+                    "30001": {"param": "flow", "slave_id": 4, "asset": "pump-1"},
+                }
+            },
+        )
+    )
+    assert (config.serial_port, config.baudrate, config.parity, config.unit_id) == ("/dev/ttyUSB0", 9600, "E", 3)
+    assert [(t.name, t.unit_id, t.asset) for t in config.tags] == [("level", None, None), ("flow", 4, "pump-1")]

@@ -74,7 +74,7 @@ class Device:
 async def line(tmp_path: Path, answer: Answer, **fields: Any) -> AsyncIterator[tuple[Device, ModbusClient]]:
     device = Device(tmp_path / "tty", answer)
     device.port.plug()
-    config = {"timeout_s": 0.3, "retries": 0, "parity": "N", "tags": [{"name": "a", "address": 0}], **fields}
+    config = {"timeout_s": 10, "retries": 0, "parity": "N", "tags": [{"name": "a", "address": 0}], **fields}
     client = serial_client(ModbusRtuConfig.model_validate({"serial_port": str(device.port.path), **config}))
     try:
         await client.connect()
@@ -100,19 +100,19 @@ async def test_registers_and_bits_are_read_with_the_function_of_their_kind(tmp_p
 
 
 async def test_a_late_answer_is_never_taken_for_that_of_the_next_request(tmp_path: Path) -> None:
-    async with line(tmp_path, registers, timeout_s=0.15) as (device, client):
-        device.delay_s = 0.25
+    async with line(tmp_path, registers, timeout_s=0.4) as (device, client):
+        device.delay_s = 0.6
         with pytest.raises(DeviceTimeoutError):
             await client.read(request(10))
         device.delay_s = 0.0
         assert await client.read(request(20)) == word(20)
         assert await client.read(request(30)) == word(30)
-    assert device.asked_at_s[1] - device.asked_at_s[0] >= 0.25
+    assert device.asked_at_s[1] - device.asked_at_s[0] >= 0.6
 
 
 async def test_a_late_answer_ends_the_wait_for_it(tmp_path: Path) -> None:
-    async with line(tmp_path, registers, timeout_s=0.1, late_answer_s=600) as (device, client):
-        device.delay_s = 0.2
+    async with line(tmp_path, registers, timeout_s=0.4, late_answer_s=600) as (device, client):
+        device.delay_s = 0.5
         with pytest.raises(DeviceTimeoutError):
             await client.read(request(10))
         device.delay_s = 0.0
@@ -129,11 +129,10 @@ async def test_a_unit_that_stays_slow_gives_no_value_rather_than_a_wrong_one(tmp
 
 
 async def test_a_late_answer_does_not_disturb_another_unit(tmp_path: Path) -> None:
-    async with line(tmp_path, registers, timeout_s=0.15) as (device, client):
+    async with line(tmp_path, registers, unit_timeout_s={1: 0.1}) as (device, client):
         device.delay_s = 0.2
         with pytest.raises(DeviceTimeoutError):
             await client.read(request(10, unit_id=1))
-        device.delay_s = 0.1
         assert await client.read(request(20, unit_id=2)) == word(20)
 
 
@@ -159,7 +158,7 @@ async def test_a_broken_checksum_is_asked_again_as_often_as_configured(tmp_path:
         whole = registers(asked)
         return whole if broken < 0 else whole[:-1] + bytes([whole[-1] ^ 1])
 
-    async with line(tmp_path, answer, retries=2, timeout_s=0.05, late_answer_s=0) as (device, client):
+    async with line(tmp_path, answer, retries=2, timeout_s=0.3, late_answer_s=0) as (device, client):
         assert await client.read(request(5)) == word(5)
         assert len(device.asked) == 3
         broken = 3
@@ -185,11 +184,11 @@ async def test_what_stands_before_the_answer_is_passed_over(tmp_path: Path, what
 
 @pytest.mark.parametrize("address", [5, 0x0200])
 async def test_an_adapter_that_echoes_what_is_sent_is_put_up_with(tmp_path: Path, address: int) -> None:
-    async with line(tmp_path, lambda asked: asked + registers(asked)) as (device, client):
+    async with line(tmp_path, lambda asked: asked + registers(asked), unit_timeout_s={2: 0.1}) as (device, client):
         assert await client.read(request(address)) == word(address)
         device.answer = lambda asked: asked
         with pytest.raises(DeviceTimeoutError, match="no answer"):
-            await client.read(request(address))
+            await client.read(request(address, unit_id=2))
 
 
 async def test_a_refusal_has_its_code(tmp_path: Path) -> None:
