@@ -13,7 +13,7 @@ from adapters.modbus.config import ModbusConfig, RegisterKind
 from adapters.modbus.exceptions import ILLEGAL_ADDRESS, ILLEGAL_VALUE
 from adapters.modbus.plan import ReadRequest
 from ironstream.errors import ConfigurationError
-from ironstream.gateway.adapter import DeviceRefusedError, Offer
+from ironstream.gateway.adapter import DeviceProtocolError, DeviceRefusedError, DeviceTimeoutError, Offer
 
 DEFAULT_RANGE: Final = range(200)
 """Addresses that are read where the pattern names none, counted as on the wire."""
@@ -87,7 +87,8 @@ async def browse(client: RegisterClient, config: ModbusConfig, pattern: str = "*
 async def _identification(client: RegisterClient, unit_id: int) -> AsyncIterator[Offer]:
     try:
         objects = await client.identify(unit_id)
-    except DeviceRefusedError:
+    except (DeviceRefusedError, DeviceTimeoutError, DeviceProtocolError):
+        # old devices answer an unknown function with silence; whether they are there, the registers tell
         return
     for object_id, text in sorted(objects.items()):
         name = _IDENTIFICATION.get(object_id, str(object_id))

@@ -40,6 +40,8 @@ class SparseDevice:
         raise refused("it", 2)
 
     async def identify(self, unit_id: int) -> Mapping[int, str]:
+        if self.silent:
+            raise DeviceTimeoutError("no answer")
         if unit_id != 1:
             raise DeviceRefusedError("illegal function", code=1)
         return {0: "ACME", 0x80: "private"}
@@ -102,7 +104,7 @@ async def test_a_device_that_is_silent_is_an_error() -> None:
     device = SparseDevice()
     device.silent = True
     with pytest.raises(DeviceTimeoutError):
-        await offers(device, "1/holding")
+        await offers(device, "1/*")
 
 
 @pytest.mark.parametrize(

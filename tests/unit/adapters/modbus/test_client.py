@@ -7,6 +7,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from pymodbus.framer import FramerType
+from pymodbus.pdu.device import ModbusDeviceIdentification
+from pymodbus.server import ModbusTcpServer
+from pymodbus.simulator import DataType, SimData, SimDevice
 
 from adapters.modbus.client import ModbusClient
 from adapters.modbus.config import ModbusTcpConfig, RegisterKind
@@ -195,6 +199,28 @@ async def test_a_device_that_says_more_without_end_is_identified_all_the_same() 
 
     async with device(answer, timeout_s=10) as client:
         assert await client.identify(1) == {0: "ACME", 1: "pump"}
+
+
+@pytest.mark.parametrize("framer", [FramerType.SOCKET, FramerType.RTU])
+async def test_a_long_identification_is_read_in_parts(framer: FramerType) -> None:
+    told = {"VendorName": "ACME", "ProductCode": "P", "ProductName": "y" * 100, "ModelName": "x" * 200}
+    server = ModbusTcpServer(
+        SimDevice(1, [SimData(0, values=[1], datatype=DataType.REGISTERS)]),
+        framer=framer,
+        address=("127.0.0.1", 0),
+        identity=ModbusDeviceIdentification(info_name=told),
+    )
+    await server.serve_forever(background=True)
+    assert isinstance(server.transport, asyncio.Server)
+    port = server.transport.sockets[0].getsockname()[1]
+    tags = [{"name": "a", "address": 0}]
+    config = {"host": "127.0.0.1", "port": port, "framer": framer.value, "timeout_s": 10, "tags": tags}
+    client = tcp_client(ModbusTcpConfig.model_validate(config))
+    await client.connect()
+    objects = await client.identify(1)
+    await client.close()
+    await server.shutdown()  # type: ignore[no-untyped-call]  # pymodbus leaves it untyped
+    assert {0: "ACME", 1: "P", 4: "y" * 100, 5: "x" * 200}.items() <= objects.items()
 
 
 async def test_noise_is_a_typed_error() -> None:
