@@ -106,9 +106,10 @@ class ModbusAdapter(Polled):
     async def _read_unit(self, unit: int, samples: dict[str, Sample]) -> None:
         """Put what the unit gives into `samples`, also when it fails half-way; its clock stamps its own tags only."""
         read: list[tuple[CompiledRead, Sequence[Value | None], int]] = []
+        retry = self._units[unit].failures == 0
         try:
             for of_unit in self._reads[unit]:
-                for part, data in await self._fetch(of_unit):
+                for part, data in await self._fetch(of_unit, retry):
                     read.append((part, part.decoder(data), self._wall_us()))
         finally:
             has_clock = self._config.device_time is not None
@@ -126,9 +127,9 @@ class ModbusAdapter(Polled):
                     else:
                         samples[key] = Sample(self._points[key], value, now_us, device_time_us)
 
-    async def _fetch(self, read: CompiledRead) -> list[tuple[CompiledRead, bytes]]:
+    async def _fetch(self, read: CompiledRead, retry: bool) -> list[tuple[CompiledRead, bytes]]:
         try:
-            return [(read, await self._client.read(read.request))]
+            return [(read, await self._client.read(read.request, retry=retry))]
         except DeviceRefusedError as error:
             if error.code in (GATEWAY_PATH_UNAVAILABLE, GATEWAY_NO_RESPONSE):
                 raise
@@ -143,7 +144,7 @@ class ModbusAdapter(Polled):
         unit = self._reads[unit_id]
         at = unit.index(read)
         self._reads[unit_id] = (*unit[:at], *parts, *unit[at + 1 :])
-        return [pair for part in parts for pair in await self._fetch(part)]
+        return [pair for part in parts for pair in await self._fetch(part, retry)]
 
     def _lost(self, point: Point) -> Sample:
         return Sample(point, None, self._wall_us(), None, Quality.BAD, COMM_LOSS)

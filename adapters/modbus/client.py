@@ -52,8 +52,11 @@ class RegisterClient(Protocol):
     async def connect(self) -> None:
         """Open the connection. Raises DeviceConnectionError."""
 
-    async def read(self, request: ReadRequest) -> bytes:
-        """The `request.count` registers, two bytes each, or bits, eight to a byte. Raises AdapterError."""
+    async def read(self, request: ReadRequest, *, retry: bool = True) -> bytes:
+        """The `request.count` registers, two bytes each, or bits, eight to a byte. Raises AdapterError.
+
+        `retry` False: of a unit that failed lately, so that it shall not cost its neighbours more time than it must.
+        """
 
     async def identify(self, unit_id: int) -> Mapping[int, str]:
         """What the unit says of itself (function 43/14), by object id. Raises AdapterError."""
@@ -112,7 +115,7 @@ class ModbusClient:
         self._client = client
         await asyncio.sleep(self._config.pause_after_connect_s)
 
-    async def read(self, request: ReadRequest) -> bytes:
+    async def read(self, request: ReadRequest, *, retry: bool = True) -> bytes:
         """The registers or bits as they are on the wire; a busy device, or a noisy line, is asked again as configured.
 
         Raises DeviceConnectionError, DeviceTimeoutError, DeviceRefusedError or DeviceProtocolError.
@@ -131,7 +134,7 @@ class ModbusClient:
             }[request.kind]
             return method(request.address, count=request.count, device_id=unit_id)
 
-        answer = await self._ask_patiently(what, Expected(unit_id, function, size), call)
+        answer = await self._ask_patiently(what, Expected(unit_id, function, size), call, retry)
         if not isinstance(answer, Answer) or not len(answer.payload) == answer.byte_count == size:
             got = len(answer.payload) if isinstance(answer, Answer) else 0
             raise DeviceProtocolError(
@@ -152,7 +155,7 @@ class ModbusClient:
                     read_code=_REGULAR_IDENTIFICATION, object_id=object_id, device_id=unit_id
                 )
 
-            answer = await self._ask_patiently(what, Expected(unit_id, IDENTIFICATION, None), call)
+            answer = await self._ask_patiently(what, Expected(unit_id, IDENTIFICATION, None), call, retry=True)
             if not isinstance(answer, ReadDeviceInformationResponse):
                 raise DeviceProtocolError(f"{what}: not an identification", "the device does not follow the protocol")
             texts = {key: text for key, text in answer.information.items() if isinstance(text, bytes)}
@@ -169,9 +172,9 @@ class ModbusClient:
             self._client = None
 
     async def _ask_patiently(
-        self, what: str, expected: Expected, call: Callable[[ModbusBaseClient], Awaitable[ModbusPDU]]
+        self, what: str, expected: Expected, call: Callable[[ModbusBaseClient], Awaitable[ModbusPDU]], retry: bool
     ) -> ModbusPDU:
-        retries, busy_retries = self._config.retries, self._config.busy_retries
+        retries, busy_retries = self._config.retries if retry else 0, self._config.busy_retries
         while True:
             try:
                 return await self._ask(what, expected, call)

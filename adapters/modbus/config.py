@@ -221,7 +221,10 @@ class ModbusConfig(BaseModel):
         description="Silence before each request; left out: 3.5 characters of a serial line, else 0.",
     )
     retries: int = Field(
-        default=0, ge=0, le=20, description="How often a request without a whole answer is repeated before it failed."
+        default=0,
+        ge=0,
+        le=20,
+        description="How often a request without a whole answer is repeated; not of a failed unit.",
     )
     unit_timeout_s: dict[Annotated[int, Field(ge=0, le=255)], Annotated[float, Field(gt=0)]] = Field(
         default_factory=dict, description="`timeout_s` of single units, by unit_id."

@@ -13,10 +13,10 @@ from adapters.modbus.layout import (
     REVERSED_WORDS,
     SWAPPED_BYTES,
     Layout,
-    Value,
     layout_of_clock,
     layout_of_tag,
 )
+from adapters.modbus.layout import Value as Value
 
 
 class Decoder:

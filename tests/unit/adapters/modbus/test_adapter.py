@@ -21,14 +21,16 @@ class FakeClient:
     def __init__(self, answer: Callable[[ReadRequest], None] = lambda request: None) -> None:
         self.answer = answer
         self.requests: list[ReadRequest] = []
+        self.retries: list[bool] = []
         self.words: dict[int, int] = {}
 
     async def connect(self) -> None: ...
 
     async def close(self) -> None: ...
 
-    async def read(self, request: ReadRequest) -> bytes:
+    async def read(self, request: ReadRequest, *, retry: bool = True) -> bytes:
         self.requests.append(request)
+        self.retries.append(retry)
         self.answer(request)
         return to_bytes(
             [
@@ -92,6 +94,22 @@ async def test_a_silent_unit_is_bad_alone_rests_after_three_failures_and_is_prob
     assert back.samples[2].value == 200
     assert faults == 3
     assert not back.faults
+
+
+async def test_a_unit_that_failed_lately_costs_its_neighbours_no_retries() -> None:
+    silent = True
+
+    def answer(request: ReadRequest) -> None:
+        if request.unit_id == 2 and silent:
+            raise DeviceTimeoutError("unit 2: no answer")
+
+    client = FakeClient(answer)
+    device = adapter(client)
+    for answers in (False, False, True, True):
+        silent = not answers
+        await device.read()
+    of_unit_2 = [retry for request, retry in zip(client.requests, client.retries, strict=True) if request.unit_id == 2]
+    assert of_unit_2 == [True, False, False, True]
 
 
 async def test_when_no_unit_answers_the_connection_is_given_up() -> None:

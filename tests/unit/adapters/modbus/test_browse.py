@@ -25,7 +25,7 @@ class SparseDevice:
 
     async def close(self) -> None: ...
 
-    async def read(self, request: ReadRequest) -> bytes:
+    async def read(self, request: ReadRequest, *, retry: bool = True) -> bytes:
         self.asked.append(request)
         if self.silent:
             raise DeviceTimeoutError("no answer")

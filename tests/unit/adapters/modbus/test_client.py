@@ -208,7 +208,7 @@ async def test_a_long_identification_is_read_in_parts(framer: FramerType) -> Non
         SimDevice(1, [SimData(0, values=[1], datatype=DataType.REGISTERS)]),
         framer=framer,
         address=("127.0.0.1", 0),
-        identity=ModbusDeviceIdentification(info_name=told),
+        identity=ModbusDeviceIdentification(info_name=told),  # type: ignore[no-untyped-call]  # pymodbus leaves it so
     )
     await server.serve_forever(background=True)
     assert isinstance(server.transport, asyncio.Server)

@@ -143,6 +143,7 @@ def test_coils_are_eight_to_a_byte_with_the_first_lowest(data: bytes, indexes: l
 )
 def test_scaling_rounds_once_and_never_raises(raw: int, scale: float, offset: float) -> None:
     value = decode(tag(type="INT64", scale=scale, offset=offset), encode(raw, DataType.INT64))
+    assert isinstance(value, int | float)
     exact = raw * Fraction(repr(scale)) + Fraction(repr(offset))
     if math.isfinite(value) and (scale, offset) != (1.0, 0.0):
         assert value == float(exact)

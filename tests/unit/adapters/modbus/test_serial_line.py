@@ -214,7 +214,10 @@ async def test_frames_are_kept_apart_by_silence(tmp_path: Path) -> None:
 
 
 async def test_a_line_that_babbles_is_an_error_and_no_hang(tmp_path: Path) -> None:
-    async with line(tmp_path, registers, pause_between_requests_s=0.05, timeout_s=0.1) as (device, client):
+    async with line(tmp_path, registers, pause_between_requests_s=1, timeout_s=0.1, late_answer_s=0) as (
+        device,
+        client,
+    ):
 
         async def babble() -> None:
             while True:
