@@ -35,6 +35,20 @@ def encoded(value: object) -> str:
     return base64.b64encode(json.dumps(value).encode()).decode()
 
 
+def test_a_serial_line_is_read_in_the_same_form() -> None:
+    source = {"port": "/dev/ttyUSB0", "baudrate": 9600, "parity": "none", "slave_id": 2}
+    text = encoded(document(protocol="modbus_rtu", source=source))
+    pipeline, _ = read_config_json(text, ADAPTERS, GatewaySettings())
+    config = ADAPTERS[pipeline.adapter].config_model.model_validate(pipeline.config).model_dump()
+    assert pipeline.adapter == "modbus-rtu"
+    assert (config["serial_port"], config["baudrate"], config["parity"], config["unit_id"]) == (
+        "/dev/ttyUSB0",
+        9600,
+        "N",
+        2,
+    )
+
+
 def test_the_whole_form_is_read() -> None:
     pipeline, settings = read_config_json(encoded(document()), ADAPTERS, GatewaySettings())
     assert (pipeline.id, pipeline.adapter, pipeline.asset_id, pipeline.poll_interval_s, pipeline.adapter_id) == (
