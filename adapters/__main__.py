@@ -1,15 +1,23 @@
-"""`python -m adapters`: one adapter as a process, configured by CONFIG_JSON; the way a container runs it."""
+"""`python -m adapters`: one adapter as a process, configured by CONFIG_JSON; the way a container runs it.
+
+`python -m adapters --control` is a process of a gateway: it is told on stdin what to run.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+
+import structlog
 
 from adapters.registry import ADAPTERS
 from ironstream.errors import ConfigurationError, IronstreamError
 from ironstream.gateway.config_json import read_config_json
+from ironstream.gateway.processes.controlled import run_controlled
 from ironstream.gateway.settings import GatewaySettings
 from ironstream.gateway.supervisor import run_adapter
 from ironstream.log import configure_logging
@@ -46,9 +54,13 @@ def _say_where(port: int) -> None:
     sys.stderr.flush()
 
 
-def main() -> int:
+def main(arguments: Sequence[str] = ()) -> int:
     """Run until SIGTERM; the exit code: 0 done, 1 failed, 2 bad configuration (every fault on stderr)."""
     try:
+        if list(arguments) == ["--control"]:
+            return _controlled()
+        if arguments:
+            raise ConfigurationError(f"{' '.join(arguments)}: not understood", "give nothing, or --control")
         text = os.environ.get("CONFIG_JSON")
         if not text:
             raise ConfigurationError(
@@ -61,5 +73,20 @@ def main() -> int:
         return error.exit_code
 
 
+def _controlled() -> int:
+    # stdout is the line to the gateway: whatever a library prints must not come in between
+    said_to = os.dup(1)
+    os.dup2(2, 1)
+    structlog.contextvars.bind_contextvars(process=os.environ.get("IRONSTREAM_PROCESS"))
+    settings = settings_from_environment()
+
+    def say(line: bytes) -> None:
+        # without a gateway nobody listens, and the end of stdin is about to tell
+        with suppress(BrokenPipeError):
+            os.write(said_to, line)
+
+    return asyncio.run(run_controlled(settings, adapters=ADAPTERS, source=0, say=say))
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -8,7 +8,21 @@ from typing import Annotated
 import typer
 
 from ironstream import __version__
-from ironstream.commands import adapter, alarms, bench, check, dlq, doctor, ledger, tables, tail, topics, up, worker
+from ironstream.commands import (
+    adapter,
+    alarms,
+    bench,
+    check,
+    dlq,
+    doctor,
+    gateway,
+    ledger,
+    tables,
+    tail,
+    topics,
+    up,
+    worker,
+)
 from ironstream.commands.output import print_error
 from ironstream.demo import command as demo
 from ironstream.errors import IronstreamError
@@ -32,6 +46,7 @@ app.command(rich_help_panel=_TRY)(demo.demo)
 app.command(rich_help_panel=_TRY)(doctor.doctor)
 app.command(rich_help_panel=_RUN)(up.up)
 app.command(rich_help_panel=_RUN)(worker.worker)
+app.command(rich_help_panel=_RUN)(gateway.gateway)
 app.add_typer(adapter.app, name="adapter", rich_help_panel=_RUN)
 app.command(rich_help_panel=_RUN)(check.check)
 app.command(rich_help_panel=_RUN)(topics.topics)

@@ -18,11 +18,12 @@ from ironstream.topology.claims import ONE_OWNER, claims_of
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A pipeline with its adapter, made and not yet connected, and what hides its secrets."""
+    """A pipeline with its adapter, made and not yet connected, what hides its secrets, and what it takes for itself."""
 
     pipeline: PipelineSpec
     adapter: Adapter
     redact: Redactor
+    claims: tuple[str, ...] = ()
 
 
 async def build(
@@ -32,41 +33,67 @@ async def build(
 
     Raises ConfigurationError that names every fault of every pipeline, one a line, without any secret.
     """
-    faults: list[str] = []
-    built: list[Built] = []
-    claimed: dict[str, str] = {}
-    ids = [pipeline.id for pipeline in pipelines]
-    faults += [f"pipeline {name}: the id is given twice" for name in sorted({i for i in ids if ids.count(i) > 1})]
-    for pipeline in pipelines:
-        faults += [f"pipeline {pipeline.id}: {fault}" for fault in _identity_faults(pipeline)]
-        kind = adapters.get(pipeline.adapter)
-        if kind is None:
-            known = ", ".join(sorted(adapters))
-            faults.append(f"pipeline {pipeline.id}: there is no adapter {pipeline.adapter!r}; there are: {known}")
-            continue
-        try:
-            config, redact = await resolve(pipeline.config, settings)
-        except ConfigurationError as error:
-            faults += [f"pipeline {pipeline.id}: {line}" for line in str(error).splitlines()]
-            continue
-        try:
-            model = kind.config_model.model_validate(config)
-            adapter = kind.factory(model)
-            for claim in claims_of(model):
-                if (owner := claimed.setdefault(claim, pipeline.id)) != pipeline.id:
-                    faults.append(f"pipeline {pipeline.id}: pipeline {owner} has {redact(claim)} too: {ONE_OWNER}")
-            built.append(Built(pipeline, adapter, redact))
-            if pipeline.asset_id is None:
-                faults += [
-                    f"pipeline {pipeline.id}: {point.parameter} has no asset: give the pipeline one, or the tag"
-                    for point in adapter.points
-                    if point.asset_id is None
-                ]
-        except ValidationError as error:
-            faults += [f"pipeline {pipeline.id}: {redact(fault)}" for fault in validation_faults(error)]
+    built, faults = await build_each(pipelines, adapters, settings)
     if faults:
-        raise ConfigurationError("\n".join(faults), "mend the configuration where it is named above")
+        lines = [f"pipeline {name}: {fault}" for name, of_one in faults.items() for fault in of_one]
+        raise ConfigurationError("\n".join(lines), "mend the configuration where it is named above")
     return built
+
+
+async def build_each(
+    pipelines: Sequence[PipelineSpec],
+    adapters: Mapping[str, AdapterKind],
+    settings: GatewaySettings,
+    claimed: dict[str, str] | None = None,
+) -> tuple[list[Built], dict[str, list[str]]]:
+    """As `build`, but what is wrong with some does not keep the others: the sound ones, and the faults by pipeline.
+
+    `claimed` is what pipelines that run beside them have taken for themselves, by claim; what these take is added.
+    """
+    built: list[Built] = []
+    faults: dict[str, list[str]] = {}
+    claimed = {} if claimed is None else claimed
+    ids = [pipeline.id for pipeline in pipelines]
+    for name in sorted({name for name in ids if ids.count(name) > 1}):
+        faults[name] = ["the id is given twice"]
+    for pipeline in pipelines:
+        made = await _build(pipeline, adapters, settings, claimed)
+        if isinstance(made, list):
+            faults.setdefault(pipeline.id, []).extend(made)
+        elif pipeline.id not in faults:
+            built.append(made)
+    return built, faults
+
+
+async def _build(
+    pipeline: PipelineSpec, adapters: Mapping[str, AdapterKind], settings: GatewaySettings, claimed: dict[str, str]
+) -> Built | list[str]:
+    faults = _identity_faults(pipeline)
+    kind = adapters.get(pipeline.adapter)
+    if kind is None:
+        return [*faults, f"there is no adapter {pipeline.adapter!r}; there are: {', '.join(sorted(adapters))}"]
+    try:
+        config, redact = await resolve(pipeline.config, settings)
+    except ConfigurationError as error:
+        return faults + str(error).splitlines()
+    try:
+        model = kind.config_model.model_validate(config)
+        adapter = kind.factory(model)
+    except ValidationError as error:
+        return faults + [redact(fault) for fault in validation_faults(error)]
+    except ConfigurationError as error:
+        return faults + [redact(line) for line in str(error).splitlines()]
+    claims = tuple(claims_of(model))
+    for claim in claims:
+        if (owner := claimed.setdefault(claim, pipeline.id)) != pipeline.id:
+            faults.append(f"pipeline {owner} has {redact(claim)} too: {ONE_OWNER}")
+    if pipeline.asset_id is None:
+        faults += [
+            f"{point.parameter} has no asset: give the pipeline one, or the tag"
+            for point in adapter.points
+            if point.asset_id is None
+        ]
+    return faults or Built(pipeline, adapter, redact, claims)
 
 
 def validation_faults(error: ValidationError) -> list[str]:

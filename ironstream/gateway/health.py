@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal
 
+import msgspec
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from ironstream.errors import ConfigurationError
 from ironstream.gateway.envelope import iso
+from ironstream.gateway.http import serve
 from ironstream.gateway.publisher import Publisher
 from ironstream.gateway.settings import GatewaySettings
 from ironstream.gateway.stats import AdapterMetrics, PipelineStats
@@ -40,9 +42,10 @@ def health_of(pipelines: Sequence[PipelineStats], kafka_connected: bool) -> dict
 
 
 class HealthServer:
-    """Serves GET /health, /health/{pipeline_id} and /metrics while it is entered; `port` is then the real one.
+    """Serves GET /health, /health/{pipeline_id}, /pipelines and /metrics while it is entered; `port` is then real.
 
-    An unhealthy answer has status 503, so that a plain HTTP probe understands it. Raises ConfigurationError when the
+    /pipelines is /health of each, and the faults of those in `refused`: what a gateway asks its processes for. An
+    unhealthy answer has status 503, so that a plain HTTP probe understands it. Raises ConfigurationError when the
     address cannot be had.
     """
 
@@ -52,11 +55,13 @@ class HealthServer:
         metrics: AdapterMetrics,
         pipelines: Mapping[str, PipelineStats],
         publisher: Publisher,
+        refused: Mapping[str, Sequence[str]] = MappingProxyType({}),
     ) -> None:
         self._settings = settings
         self._metrics = metrics
         self._pipelines = pipelines
         self._publisher = publisher
+        self._refused = refused
         self._runner: web.AppRunner | None = None
         self.port = 0
 
@@ -66,21 +71,9 @@ class HealthServer:
         app = web.Application()
         app.router.add_get("/health", self._health)
         app.router.add_get("/health/{pipeline_id}", self._health)
+        app.router.add_get("/pipelines", self._each)
         app.router.add_get("/metrics", self._serve_metrics)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        site = web.TCPSite(runner, self._settings.health_host, self._settings.health_port)
-        try:
-            await site.start()
-        except OSError as error:
-            await runner.cleanup()
-            raise ConfigurationError(
-                f"health address {self._settings.health_host}:{self._settings.health_port} cannot be had: "
-                f"{error.strerror}",
-                "choose another port, or 0 for a free one",
-            ) from error
-        self._runner = runner
-        self.port = runner.addresses[0][1]
+        self._runner, self.port = await serve(app, self._settings.health_host, self._settings.health_port)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -95,6 +88,17 @@ class HealthServer:
         chosen = list(self._pipelines.values()) if pipeline_id is None else [self._pipelines[pipeline_id]]
         answer = health_of(chosen, self._publisher.connected)
         return web.json_response(answer, status=503 if answer["status"] == "unhealthy" else 200)
+
+    async def _each(self, _: web.Request) -> web.Response:
+        connected = self._publisher.connected
+        return web.json_response(
+            {
+                "kafka_connection": "ok" if connected else "error",
+                "pipelines": {name: health_of([stats], connected) for name, stats in self._pipelines.items()},
+                "refused": self._refused,
+            },
+            dumps=lambda answer: msgspec.json.encode(answer).decode(),
+        )
 
     async def _serve_metrics(self, _: web.Request) -> web.Response:
         return web.Response(body=generate_latest(self._metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

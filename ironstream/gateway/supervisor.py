@@ -6,22 +6,57 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 import structlog
 
 from ironstream.errors import BrokerError
 from ironstream.gateway.adapter import AdapterKind
 from ironstream.gateway.build import build
-from ironstream.gateway.envelope import Envelope, new_boot
 from ironstream.gateway.health import HealthServer
-from ironstream.gateway.logs import AdapterLog
 from ironstream.gateway.pipeline import PipelineSpec
+from ironstream.gateway.pipeline_set import PipelineSet
 from ironstream.gateway.publisher import KafkaPublisher, Publisher
-from ironstream.gateway.runner import PipelineRunner
 from ironstream.gateway.settings import GatewaySettings
-from ironstream.gateway.stats import AdapterMetrics, PipelineStats
 
 _LOG = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What the pipelines of a process share: the way to Kafka, and /health and /metrics on `port` (0: none)."""
+
+    pipelines: PipelineSet
+    publisher: Publisher
+    port: int
+
+    async def finish(self, timeout_s: float) -> int:
+        """Stop all pipelines and flush; the exit code: 0, or 1 when Kafka did not take everything in that time."""
+        await self.pipelines.close()
+        try:
+            await self.publisher.flush(timeout_s)
+        except BrokerError as error:
+            _LOG.error("flush_failed", error=error.message, hint=error.hint)
+            return 1
+        return 0
+
+
+@asynccontextmanager
+async def hosting(
+    settings: GatewaySettings, adapters: Mapping[str, AdapterKind], publisher: Publisher | None = None
+) -> AsyncIterator[Host]:
+    """A host without pipelines; `adapters` is the registry, `publisher` defaults to `settings.bootstrap_servers`.
+
+    Raises ConfigurationError when the health address cannot be had.
+    """
+    async with AsyncExitStack() as stack:
+        if publisher is None:
+            publisher = await stack.enter_async_context(KafkaPublisher(settings))
+        pipelines = PipelineSet(settings, adapters, publisher)
+        health = HealthServer(settings, pipelines.metrics, pipelines.stats, publisher, pipelines.refused)
+        await stack.enter_async_context(health)
+        await stack.enter_async_context(pipelines)
+        yield Host(pipelines, publisher, health.port)
 
 
 async def run_pipelines(
@@ -40,33 +75,13 @@ async def run_pipelines(
     anything is read.
     """
     built = await build(pipelines, adapters, settings)
-    metrics = AdapterMetrics()
-    stats = {b.pipeline.id: PipelineStats(b.pipeline.id, metrics) for b in built}
-    async with AsyncExitStack() as stack:
-        sender = publisher
-        if sender is None:
-            sender = await stack.enter_async_context(KafkaPublisher(settings))
-        health = await stack.enter_async_context(HealthServer(settings, metrics, stats, sender))
-        boot = new_boot()
-        runners = []
-        for b in built:
-            log = AdapterLog(b.pipeline, sender, hostname=settings.hostname, boot=boot, redact=b.redact)
-            envelope = Envelope(
-                b.pipeline, adapter_version=settings.adapter_version, hostname=settings.hostname, boot=boot
-            )
-            runners.append(PipelineRunner(b.pipeline, b.adapter, sender, envelope, stats[b.pipeline.id], log, settings))
-            log.info("started", poll_interval_s=b.pipeline.poll_interval_s, health_port=health.port)
+    async with hosting(settings, adapters, publisher) as host:
+        for one in built:
+            host.pipelines.start(one, health_port=host.port)
         if on_ready is not None:
-            on_ready(health.port)
-        async with asyncio.TaskGroup() as group:
-            for runner in runners:
-                group.create_task(runner.run(stop))
-        try:
-            await sender.flush(settings.flush_timeout_s)
-        except BrokerError as error:
-            _LOG.error("flush_failed", error=error.message, hint=error.hint)
-            return 1
-    return 0
+            on_ready(host.port)
+        await stop.wait()
+        return await host.finish(settings.flush_timeout_s)
 
 
 async def run_adapter(

@@ -1,6 +1,13 @@
 """topology.yaml: its model, its check with file, line and mend, and what the stages make of it."""
 
-from ironstream.topology.check import AdapterModels, CheckResult, check_text, load_topology
+from ironstream.topology.check import (
+    AdapterModels,
+    CheckResult,
+    check_text,
+    load_topology,
+    parse_topology,
+    read_topology,
+)
 from ironstream.topology.compile import CompiledTopology, compile_topology
 from ironstream.topology.faults import Fault, TopologyError
 from ironstream.topology.model import Pipeline, Topology
@@ -16,4 +23,6 @@ __all__ = [
     "check_text",
     "compile_topology",
     "load_topology",
+    "parse_topology",
+    "read_topology",
 ]

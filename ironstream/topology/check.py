@@ -51,13 +51,22 @@ def check_text(text: bytes, filename: str = "topology.yaml", adapters: AdapterMo
 
 def load_topology(path: Path, adapters: AdapterModels | None = None) -> Topology:
     """The topology in a file, checked. Raises TopologyError with all faults when it cannot be read or used."""
+    return parse_topology(read_topology(path), path, adapters)
+
+
+def read_topology(path: Path) -> bytes:
+    """The bytes of a topology file, not checked; never many more than one may have. Raises TopologyError."""
     try:
         with path.open("rb") as file:
             # one byte more than allowed is enough to refuse it, whatever its size
-            text = file.read(MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except OSError as err:
         message = f"{path}: cannot be read: {err.strerror or err}"
         raise TopologyError(message, [], "name a topology file that exists and that this user may read") from err
+
+
+def parse_topology(text: bytes, path: Path, adapters: AdapterModels | None = None) -> Topology:
+    """The topology in the bytes of the file `path`, checked. Raises TopologyError with all faults."""
     result = check_text(text, str(path), adapters)
     if result.topology is None:
         errors = result.errors

@@ -1,0 +1,1 @@
+"""A gateway: adapters as supervised processes, kept at what topology.yaml wants."""
