@@ -18,6 +18,7 @@ from adapters.registry import ADAPTERS
 from ironstream.errors import ConfigurationError, IronstreamError
 from ironstream.gateway.config_json import read_config_json
 from ironstream.gateway.processes.controlled import run_controlled
+from ironstream.gateway.processes.messages import Failed, encode
 from ironstream.gateway.settings import GatewaySettings
 from ironstream.gateway.supervisor import run_adapter
 from ironstream.log import configure_logging
@@ -78,14 +79,18 @@ def _controlled() -> int:
     said_to = os.dup(1)
     os.dup2(2, 1)
     structlog.contextvars.bind_contextvars(process=os.environ.get("IRONSTREAM_PROCESS"))
-    settings = settings_from_environment()
 
     def say(line: bytes) -> None:
         # without a gateway nobody listens, and the end of stdin is about to tell
         with suppress(BrokenPipeError):
             os.write(said_to, line)
 
-    return asyncio.run(run_controlled(settings, adapters=ADAPTERS, source=0, say=say))
+    try:
+        settings = settings_from_environment()
+        return asyncio.run(run_controlled(settings, adapters=ADAPTERS, source=0, say=say))
+    except ConfigurationError as error:
+        say(encode(Failed(str(error))))
+        raise
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import aiohttp
 import structlog
 
 from ironstream.gateway.processes import messages
-from ironstream.gateway.processes.messages import Applied, MessageError, Ready, Report, Wanted
+from ironstream.gateway.processes.messages import Applied, Failed, MessageError, Ready, Report, Wanted
 
 _LOG = structlog.get_logger(__name__)
 _LINE_MAX: Final = 64 * 1024 * 1024
@@ -30,6 +30,8 @@ class AdapterProcess:
         self._listening = asyncio.create_task(self._listen(), name=f"process {process.pid}")
         self.health_port: int | None = None
         """Where it answers HTTP on loopback; None until it is ready."""
+        self.failure: str | None = None
+        """What it said of its settings before it exited with 2."""
 
     @classmethod
     async def start(
@@ -97,7 +99,10 @@ class AdapterProcess:
             except MessageError as error:
                 _LOG.error("message_refused", pid=self.pid, error=error.message, hint=error.hint)
                 continue
-            if isinstance(said, Ready):
-                self.health_port = said.health_port
-            else:
-                self._on_applied(said)
+            match said:
+                case Ready():
+                    self.health_port = said.health_port
+                case Failed():
+                    self.failure = said.message
+                case Applied():
+                    self._on_applied(said)

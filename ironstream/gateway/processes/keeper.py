@@ -59,7 +59,8 @@ class Keeper:
         self._detail: str | None = None
         self._restarts = 0
         self._report: Report | None = None
-        self._exit_code: int | None = None
+        self._clean = True
+        self._failure: str | None = None
 
     @property
     def view(self) -> ProcessView:
@@ -112,7 +113,7 @@ class Keeper:
             self._process.kill()
         await asyncio.wait({self._task})
         self._state = ProcessState.STOPPED
-        return process is None or self._exit_code == 0
+        return process is None or self._clean
 
     async def scrape(self) -> bytes:
         """Its metrics as text; empty when there are none to be had."""
@@ -137,7 +138,7 @@ class Keeper:
             if loop.time() - started_s > self._supervision.steady_s:
                 attempt = 0
             if code == _BAD_CONFIGURATION:
-                self._refused()
+                self._refuse()
                 await first_of(self._stopping, self._changed)
             else:
                 await first_of(self._stopping, self._changed, timeout_s=self._died(attempt, code))
@@ -146,10 +147,10 @@ class Keeper:
             # what is wanted now may not have the old one's trouble
             attempt = 0 if self._changed.is_set() else attempt + 1
 
-    def _refused(self) -> None:
+    def _refuse(self) -> None:
         self._state = ProcessState.REFUSED
-        self._detail = "it refuses its settings (exit code 2); it is not started again until its pipelines change"
-        self._log.error("process_refused", process=self.name, detail=self._detail)
+        self._detail = f"it is not started again until its pipelines change: {self._failure or 'exit code 2'}"
+        self._log.error("process_refused", process=self.name, error=self._failure)
 
     def _died(self, attempt: int, code: int | None) -> float:
         """Tell that it ended by itself; the pause before it is started again, in seconds."""
@@ -182,7 +183,10 @@ class Keeper:
             process.end()
         watch = asyncio.create_task(self._watch(process), name=f"watch of {self.name}")
         try:
-            self._exit_code = await process.ended()
+            code = await process.ended()
+            self._failure = process.failure
+            # before it was ready it had read nothing that could be lost
+            self._clean = code == 0 or process.health_port is None
         finally:
             watch.cancel()
             with suppress(asyncio.CancelledError):
@@ -190,8 +194,8 @@ class Keeper:
             self._process = self._report = self._applied = None
             self._news.set()
         if self._stopping.is_set():
-            self._log.info("process_stopped", process=self.name, exit_code=self._exit_code)
-        return self._exit_code
+            self._log.info("process_stopped", process=self.name, exit_code=code)
+        return code
 
     async def _watch(self, process: AdapterProcess) -> None:
         """Ask for its health again and again; kill it when it does not answer."""

@@ -44,6 +44,12 @@ class Applied(msgspec.Struct, frozen=True, tag="applied"):
     refused: dict[str, list[str]]
 
 
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """From the process, on stdout: why it is about to exit with 2; its settings are bad, whatever the pipelines."""
+
+    message: str
+
+
 class PipelineHealth(msgspec.Struct, frozen=True):
     """The contract's health of one pipeline."""
 
@@ -62,11 +68,11 @@ class Report(msgspec.Struct, frozen=True):
 
 
 _WANTED = msgspec.json.Decoder(Wanted)
-_SAID = msgspec.json.Decoder(Ready | Applied)
+_SAID = msgspec.json.Decoder(Ready | Applied | Failed)
 _REPORT = msgspec.json.Decoder(Report)
 
 
-def encode(message: Wanted | Ready | Applied) -> bytes:
+def encode(message: Wanted | Ready | Applied | Failed) -> bytes:
     """The message as a line."""
     return msgspec.json.encode(message) + b"\n"
 
@@ -76,9 +82,9 @@ def decode_wanted(line: bytes) -> Wanted:
     return _decoded(_WANTED, line)
 
 
-def decode_said(line: bytes) -> Ready | Applied:
+def decode_said(line: bytes) -> Ready | Applied | Failed:
     """What a process wrote. Raises MessageError."""
-    said: Ready | Applied = _decoded(_SAID, line)
+    said: Ready | Applied | Failed = _decoded(_SAID, line)
     return said
 
 
