@@ -1,11 +1,10 @@
-"""`ironstream up`: Kafka, a worker and the adapters on one machine, until Ctrl-C."""
+"""`ironstream up`: Kafka, a worker and the gateway on one machine, until Ctrl-C."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import time
-from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -37,7 +36,7 @@ def up(
         bool, typer.Option("--simulator", help="Run the simulated plant on 127.0.0.1:5020 as well.")
     ] = False,
 ) -> None:
-    """Run everything of topology.yaml on this machine until Ctrl-C: Kafka, topics, a worker, the adapters.
+    """Run everything of topology.yaml on this machine until Ctrl-C: Kafka, topics, a worker, the gateway's adapters.
 
     Kafka is the embedded one, which keeps its data in the data folder; --bootstrap uses one that runs already. What
     dies is started again. Logs are in DATA_DIR/logs.
@@ -91,10 +90,9 @@ def _processes(settings: Settings, simulator: bool) -> list[Child]:
     if simulator:
         command = children.python("-m", "adapters.simulator", "--port", "5020")
         processes.append(Child("simulator", command, logs / "simulator.log", env))
-    if _has_pipelines(settings.topology):
-        command = children.ironstream("adapter", "--all")
-        health = {"IRONSTREAM_HEALTH_PORT": os.environ.get("IRONSTREAM_HEALTH_PORT", "0")}
-        processes.append(Child("adapters", command, logs / "adapters.log", env | health))
+    # also without pipelines: it takes those that the file gets later
+    health = {"IRONSTREAM_HEALTH_PORT": os.environ.get("IRONSTREAM_HEALTH_PORT", "0")}
+    processes.append(Child("gateway", children.ironstream("gateway"), logs / "gateway.log", env | health))
     return processes
 
 
@@ -105,13 +103,6 @@ def environment(settings: Settings) -> dict[str, str]:
         "IRONSTREAM_DATA_DIR": str(settings.data_dir),
         "IRONSTREAM_TOPOLOGY": str(settings.topology),
     }
-
-
-def _has_pipelines(path: Path) -> bool:
-    from ironstream.gateway.from_topology import pipelines_of
-    from ironstream.topology import load_topology
-
-    return bool(pipelines_of(load_topology(path)))
 
 
 def _supervise(processes: list[Child], console: Console, stop: Stop) -> None:

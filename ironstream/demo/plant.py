@@ -1,4 +1,4 @@
-"""The demo's processes: Kafka, the simulated plant, a worker, the adapters; started in order, stopped in order."""
+"""The demo's processes: Kafka, the simulated plant, a worker, the gateway; started in order, stopped in order."""
 
 from __future__ import annotations
 
@@ -88,15 +88,14 @@ def running_plant(folder: Path, console: Console, stop: Stop) -> Iterator[Plant]
         run(ensure_topics(settings.kafka_client_kwargs(), specs), settings.bootstrap)
         line = _wait(simulator, lambda: simulator.wait_for("listening on", _POLL_S), stop)
         write_topology(sample_topology(), topology, int(line.split()[2].rpartition(":")[2]))
-        say("starting worker and adapters")
+        say("starting worker and gateway")
         env = environment(settings) | {"IRONSTREAM_METRICS_PORT": "0", "IRONSTREAM_HEALTH_PORT": "0"}
         worker = _start(stack, Child("worker", children.ironstream("worker"), logs / "worker.log", env))
-        command = children.ironstream("adapter", "--all")
-        adapters = _start(stack, Child("adapters", command, logs / "adapters.log", env))
+        gateway = _start(stack, Child("gateway", children.ironstream("gateway"), logs / "gateway.log", env))
         _wait(worker, lambda: _is_ready(worker), stop)
-        _wait(adapters, lambda: adapters.wait_for("health and metrics on port", _POLL_S), stop)
+        _wait(gateway, lambda: gateway.wait_for("health and metrics on port", _POLL_S), stop)
         say("ready")
-        yield Plant(settings, (simulator, worker, adapters))
+        yield Plant(settings, (simulator, worker, gateway))
 
 
 class _Steps:

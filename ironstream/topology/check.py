@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from ironstream.topology.checks.alarms import check_alarms
 from ironstream.topology.checks.plant import check_plant
+from ironstream.topology.checks.processes import check_processes
 from ironstream.topology.checks.references import Names, check_references
 from ironstream.topology.checks.report import Report
 from ironstream.topology.checks.secrets import check_secrets
@@ -90,6 +91,7 @@ def _check(text: bytes, filename: str, adapters: AdapterModels | None) -> CheckR
     assets = declared_assets(topology)
     check_plant(topology, assets, report)
     check_alarms(topology, assets, whole, report)
+    check_processes(topology, report)
     faults = sorted([*unreadable, *report.faults], key=lambda fault: (fault.line, fault.column))
     sound = whole and all(fault.severity == "warning" for fault in faults)
     return CheckResult(topology if sound else None, faults)

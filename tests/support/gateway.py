@@ -26,7 +26,7 @@ from ironstream.settings import Settings
 
 FAST = Supervision(
     health_interval_s=0.2,
-    health_timeout_s=0.5,
+    health_timeout_s=1.0,
     backoff_initial_s=0.05,
     backoff_max_s=0.2,
     topology_interval_s=0.1,
