@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
+from traceback import extract_tb
 from typing import Self
 
 from ironstream.gateway.adapter import AdapterKind
@@ -72,7 +73,24 @@ class PipelineSet:
         one, runs on. Wanting the same again tries what was refused once more. May be cancelled between any two steps.
         """
         change = difference({name: running.pipeline for name, running in self._running.items()}, wanted)
-        built, refused = await build_each(change.changed + change.new, self._adapters, self._settings)
+        built: list[Built] = []
+        refused: dict[str, list[str]] = {}
+        for pipeline in change.changed + change.new:
+            try:
+                sound, faults = await build_each([pipeline], self._adapters, self._settings)
+            except Exception as error:
+                # as a supervisor: a defect of one adapter must not keep the others; its text may hold a secret
+                where = extract_tb(error.__traceback__)[-1]
+                sound, faults = (
+                    [],
+                    {
+                        pipeline.id: [
+                            f"a defect: {type(error).__name__} in {where.name}, {where.filename}:{where.lineno}"
+                        ]
+                    },
+                )
+            built += sound
+            refused |= faults
         self._tell_refused(refused, wanted)
         async with asyncio.TaskGroup() as group:
             for name in change.gone:

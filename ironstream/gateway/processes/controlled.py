@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-import time
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from typing import Final
 
 import structlog
@@ -40,11 +40,14 @@ async def run_controlled(
     ConfigurationError when the health address cannot be had.
     """
     lines: asyncio.Queue[bytes] = asyncio.Queue()
-    async with stop_on_signal() as stop, hosting(settings, adapters, publisher) as host:
+    async with AsyncExitStack() as stack:
+        stop = await stack.enter_async_context(stop_on_signal())
+        host = await stack.enter_async_context(hosting(settings, adapters, publisher))
         # stopping may take this long for devices that wait for their receipts, and as long again for the rest
         limit_s = 2 * settings.flush_timeout_s + 10
         reader = _Reader(source, lines.put_nowait, stop.set, asyncio.get_running_loop(), limit_s)
         threading.Thread(target=reader.run, name="stdin", daemon=True).start()
+        stack.callback(reader.done.set)
         say(encode(Ready(host.port)))
         following = asyncio.create_task(_follow(lines, host.pipelines, say, retry_refused_s), name="stdin")
         stopped = asyncio.create_task(stop.wait())
@@ -97,6 +100,8 @@ class _Reader:
         self._on_end = on_end
         self._loop = loop
         self._limit_s = limit_s
+        self.done = threading.Event()
+        """Set when the process has done all that it had to do before its end."""
 
     def run(self) -> None:
         rest = b""
@@ -106,8 +111,8 @@ class _Reader:
             for line in lines:
                 self._call(self._on_line, line)
         self._call(self._on_end)
-        time.sleep(self._limit_s)
-        os._exit(1)
+        if not self.done.wait(self._limit_s):
+            os._exit(1)
 
     def _call(self, function: Callable[..., None], *arguments: bytes) -> None:
         if not self._loop.is_closed():

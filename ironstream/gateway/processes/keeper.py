@@ -216,6 +216,8 @@ class Keeper:
                 self._state, self._detail = ProcessState.RUNNING, None
             except (aiohttp.ClientError, TimeoutError, MessageError):
                 missed += 1
+                # what it said before is no news of how it is now
+                self._report, self._detail = None, f"it does not answer ({missed} times in a row)"
             if missed >= times.hung_after and not self._stopping.is_set():
                 self._hung(process, f"it did not answer {missed} times in a row")
                 return

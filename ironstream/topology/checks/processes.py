@@ -8,14 +8,14 @@ from ironstream.topology.checks.report import Report
 from ironstream.topology.model import Topology
 
 PROCESSES_MAX: Final = 32
-"""More processes than this on one gateway are hardly meant: each costs some 70 MB before it has read anything."""
+"""More processes than this on one gateway are hardly meant: each costs some 50 MB before it has read anything."""
 
 
 def check_processes(topology: Topology, report: Report) -> None:
     """Note every gateway that would run very many processes. Pipelines that name no gateway count for each."""
     enabled = [(index, pipeline) for index, pipeline in enumerate(topology.pipelines) if pipeline.enabled]
     gateways = sorted({pipeline.gateway for _, pipeline in enabled if pipeline.gateway})
-    for gateway in gateways or [None]:
+    for gateway in (*gateways,) if gateways else (None,):
         first: dict[str, int] = {}
         for index, pipeline in enabled:
             if pipeline.gateway in (None, gateway):

@@ -18,7 +18,8 @@ class Pipeline(Part):
     gateway: IdentityPart | None = Field(default=None, description="Gateway that runs it; empty: any.")
     enabled: bool = Field(default=True, description="False: declared but not run.")
     process: IdentityPart | None = Field(
-        default=None, description="Pipelines that name the same process share one; empty: one of its own, named as the pipeline."
+        default=None,
+        description="Pipelines that name the same process share one; empty: one of its own, named as the pipeline.",
     )
     priority: Literal["low", "normal", "high"] = Field(
         default="normal",
