@@ -14,8 +14,8 @@ PROCESSES_MAX: Final = 32
 def check_processes(topology: Topology, report: Report) -> None:
     """Note every gateway that would run very many processes. Pipelines that name no gateway count for each."""
     enabled = [(index, pipeline) for index, pipeline in enumerate(topology.pipelines) if pipeline.enabled]
-    gateways = sorted({pipeline.gateway for _, pipeline in enabled if pipeline.gateway})
-    for gateway in (*gateways,) if gateways else (None,):
+    gateways: list[str | None] = [*sorted({pipeline.gateway for _, pipeline in enabled if pipeline.gateway})]
+    for gateway in gateways or [None]:
         first: dict[str, int] = {}
         for index, pipeline in enabled:
             if pipeline.gateway in (None, gateway):
