@@ -16,9 +16,10 @@ from ironstream.gateway.pipeline import PipelineSpec
 from ironstream.gateway.processes.child import AdapterProcess
 from ironstream.gateway.processes.events import first_of
 from ironstream.gateway.processes.log import GatewayLog
-from ironstream.gateway.processes.messages import Applied, MessageError, Report, Wanted
+from ironstream.gateway.processes.messages import Applied, Report, Wanted
 from ironstream.gateway.processes.settings import Supervision
 from ironstream.gateway.processes.view import ProcessState, ProcessView
+from ironstream.gateway.processes.watch import watch
 from ironstream.gateway.schedule import backoff_s
 
 _BAD_CONFIGURATION: Final = ConfigurationError.exit_code
@@ -131,7 +132,12 @@ class Keeper:
         while True:
             started_s = loop.time()
             self._changed.clear()
-            code = await self._run_once()
+            try:
+                code = await self._run_once()
+            except Exception as error:
+                # as a supervisor: without its keeper a process would never come back
+                self._log.error("process_keeping_failed", process=self.name, error=f"{type(error).__name__}: {error}")
+                code = None
             if self._stopping.is_set():
                 return
             self._restarts += 1
@@ -181,58 +187,43 @@ class Keeper:
         process.want(Wanted(self._number, list(self.pipelines)))
         if self._stopping.is_set():
             process.end()
-        watch = asyncio.create_task(self._watch(process), name=f"watch of {self.name}")
+        watching = asyncio.create_task(self._watch(process), name=f"watch of {self.name}")
         try:
             code = await process.ended()
             self._failure = process.failure
             # before it was ready it had read nothing that could be lost
             self._clean = code == 0 or process.health_port is None
         finally:
-            watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await watch
+            process.kill()
             self._process = self._report = self._applied = None
             self._news.set()
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
         if self._stopping.is_set():
             self._log.info("process_stopped", process=self.name, exit_code=code)
         return code
 
     async def _watch(self, process: AdapterProcess) -> None:
-        """Ask for its health again and again; kill it when it does not answer."""
-        times = self._supervision
-        loop = asyncio.get_running_loop()
-        started_s = loop.time()
-        missed = 0
-        while True:
-            if process.health_port is None:
-                if loop.time() - started_s > times.start_timeout_s:
-                    self._hung(process, f"it was not ready within {times.start_timeout_s:g} s")
-                    return
-                await asyncio.sleep(min(0.05, times.start_timeout_s))
-                continue
-            try:
-                self._report = await process.report(self._session, times.health_timeout_s)
-                missed = 0
-                self._state, self._detail = ProcessState.RUNNING, None
-            except (aiohttp.ClientError, TimeoutError, MessageError):
-                missed += 1
-                # what it said before is no news of how it is now
-                self._report, self._detail = None, f"it does not answer ({missed} times in a row)"
-            if missed >= times.hung_after and not self._stopping.is_set():
-                self._hung(process, f"it did not answer {missed} times in a row")
-                return
-            await asyncio.sleep(times.health_interval_s if self._settled(started_s) else times.health_interval_s / 10)
+        """Follow its health; kill it when it hangs, but for its end, which has a limit of its own."""
+        reason = await watch(
+            process,
+            self._session,
+            self._supervision,
+            lambda: {pipeline.id for pipeline in self.pipelines},
+            self._on_report,
+        )
+        if not self._stopping.is_set():
+            self._log.error("process_hung", process=self.name, pid=process.pid, reason=reason)
+            process.kill()
 
-    def _settled(self, started_s: float) -> bool:
-        """Whether its health is what will last; at first devices are still being connected."""
-        if asyncio.get_running_loop().time() - started_s > self._supervision.health_interval_s:
-            return True
-        known = {} if self._report is None else self._report.pipelines
-        return all(pipeline.id in known and known[pipeline.id].status == "healthy" for pipeline in self.pipelines)
-
-    def _hung(self, process: AdapterProcess, reason: str) -> None:
-        self._log.error("process_hung", process=self.name, pid=process.pid, reason=reason)
-        process.kill()
+    def _on_report(self, report: Report | None, missed: int) -> None:
+        # without an answer, what it said before is no news of how it is now
+        self._report = report
+        if report is None:
+            self._detail = f"it does not answer ({missed} times in a row)"
+        else:
+            self._state, self._detail = ProcessState.RUNNING, None
 
     def _on_applied(self, applied: Applied) -> None:
         self._log.applied(self.name, self._applied, applied)
@@ -242,7 +233,7 @@ class Keeper:
 
 def _end(code: int | None) -> str:
     if code is None:
-        return "it could not be started"
+        return "not started"
     if code < 0:
         with suppress(ValueError):
             return signal.Signals(-code).name

@@ -194,5 +194,5 @@ async def test_a_command_that_cannot_be_started_is_tried_again(tmp_path: Path) -
         keeper.want([A])
         keeper.start()
         await until(lambda: keeper.view.restarts >= 2)
-        assert "could not be started" in str(keeper.view.detail)
+        assert "not started" in str(keeper.view.detail)
         assert await keeper.stop()
