@@ -11,7 +11,6 @@ import typer
 from rich.text import Text
 
 from ironstream.commands.ledger_book import Account, Book
-from ironstream.commands.ledger_read import LedgerReader
 from ironstream.commands.options import BootstrapOption, OutputOption, length_of, settings_of
 from ironstream.commands.output import Output, out, print_json, print_table, progress, run
 from ironstream.contract import IDENTITY_PART
@@ -167,6 +166,9 @@ def _place(place: tuple[int, int]) -> str:
 
 
 async def _read(settings: Settings, asset: str | None, since_ms: int | None) -> Book:
+    # the compiled decoders are costly to import, in time and memory, which every other command would pay for
+    from ironstream.commands.ledger_read import LedgerReader
+
     with progress() as bar:
         tasks: dict[str, Any] = {}
 

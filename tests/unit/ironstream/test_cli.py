@@ -1,0 +1,12 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+
+def test_no_command_pays_for_the_libraries_of_another() -> None:
+    look = "import sys, ironstream.cli; print(*{'faust', 'numba', 'pymodbus', 'asyncua'} & sys.modules.keys())"
+
+    found = subprocess.run([sys.executable, "-P", "-c", look], capture_output=True, text=True, check=True)
+
+    assert found.stdout.split() == []
