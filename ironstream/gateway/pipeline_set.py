@@ -12,7 +12,7 @@ from typing import Self
 
 from ironstream.gateway.adapter import AdapterKind
 from ironstream.gateway.build import Built, build_each
-from ironstream.gateway.difference import difference
+from ironstream.gateway.difference import Difference, difference
 from ironstream.gateway.envelope import Envelope, new_boot
 from ironstream.gateway.logs import AdapterLog
 from ironstream.gateway.pipeline import PipelineSpec
@@ -28,6 +28,7 @@ from ironstream.gateway.stats import AdapterMetrics, PipelineStats
 class _Running:
     pipeline: PipelineSpec
     boot: str
+    claims: tuple[str, ...]
     stop: asyncio.Event
     task: asyncio.Task[None] | None = None
 
@@ -73,35 +74,43 @@ class PipelineSet:
         one, runs on. Wanting the same again tries what was refused once more. May be cancelled between any two steps.
         """
         change = difference({name: running.pipeline for name, running in self._running.items()}, wanted)
+        built, refused = await self._build(change)
+        self._tell_refused(refused, wanted)
+        # what can have one owner alone, such as a serial port, is given away before it is taken
+        taking = [one for one in built if one.claims]
+        async with asyncio.TaskGroup() as group:
+            for name in (*change.gone, *(one.pipeline.id for one in taking if one.pipeline.id in self._running)):
+                group.create_task(self._stop(name))
+            for one in built:
+                if not one.claims:
+                    group.create_task(self._replace(one))
+        for one in taking:
+            self.start(one)
+
+    async def _build(self, change: Difference) -> tuple[list[Built], dict[str, list[str]]]:
+        """What is to be started, and the faults of what is not, by pipeline."""
         built: list[Built] = []
         refused: dict[str, list[str]] = {}
+        leaving = {*change.gone, *(pipeline.id for pipeline in change.changed)}
+        claimed = {claim: name for name in self._running.keys() - leaving for claim in self._running[name].claims}
         for pipeline in change.changed + change.new:
             try:
-                sound, faults = await build_each([pipeline], self._adapters, self._settings)
+                sound, faults = await build_each([pipeline], self._adapters, self._settings, claimed)
             except Exception as error:
                 # as a supervisor: a defect of one adapter must not keep the others; its text may hold a secret
                 where = extract_tb(error.__traceback__)[-1]
-                sound, faults = (
-                    [],
-                    {
-                        pipeline.id: [
-                            f"a defect: {type(error).__name__} in {where.name}, {where.filename}:{where.lineno}"
-                        ]
-                    },
-                )
+                told = f"a defect: {type(error).__name__} in {where.name}, {where.filename}:{where.lineno}"
+                sound, faults = [], {pipeline.id: [told]}
             built += sound
             refused |= faults
-        self._tell_refused(refused, wanted)
-        async with asyncio.TaskGroup() as group:
-            for name in change.gone:
-                group.create_task(self._stop(name))
-            for one in built:
-                group.create_task(self._replace(one))
+            if faults and pipeline.id in self._running:
+                claimed |= dict.fromkeys(self._running[pipeline.id].claims, pipeline.id)
+        return built, refused
 
     def start(self, built: Built, **told: object) -> None:
         """Start a pipeline that is not running; `told` goes to its log."""
         pipeline = built.pipeline
-        running = _Running(pipeline, new_boot(), asyncio.Event())
+        running = _Running(pipeline, new_boot(), built.claims, asyncio.Event())
         self._running[pipeline.id] = running
         self.stats[pipeline.id] = PipelineStats(pipeline.id, self.metrics)
         running.task = asyncio.create_task(self._keep(built, running, told), name=f"pipeline {pipeline.id}")

@@ -21,7 +21,12 @@ class Config(BaseModel):
     n: int = 0
     defect: str = ""
     password: str = ""
+    port: str | None = None
     tags: list[str] = []
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        return () if self.port is None else (f"serial port {self.port}",)
 
 
 class Counting(Polled):
@@ -176,3 +181,34 @@ async def test_a_cancelled_apply_leaves_a_set_that_can_be_closed() -> None:
         await pipelines.close()
         assert pipelines.boots == {}
     assert Counting.held == []
+
+
+async def test_a_serial_port_is_given_away_before_another_takes_it() -> None:
+    publisher = MemoryPublisher()
+    async with new_set(publisher) as pipelines:
+        # of one number: a device that minds being taken twice
+        await pipelines.apply([spec("a", n=1, port="/dev/ttyS0"), spec("b", n=2, port="/dev/ttyS1")])
+        await until(lambda: bool(runs(publisher, "a")) and bool(runs(publisher, "b")))
+        await pipelines.apply([spec("b", n=1, port="/dev/ttyS0"), spec("c", n=2, port="/dev/ttyS1")])
+        await until(lambda: len(runs(publisher, "b")) == 2 and bool(runs(publisher, "c")))
+        assert pipelines.refused == {}
+        await pipelines.close()
+    assert [line for line in publisher.of("logs.adapters") if line["event"] == "device_lost"] == []
+
+
+async def test_a_serial_port_that_a_running_pipeline_has_is_refused_to_another() -> None:
+    publisher = MemoryPublisher()
+    async with new_set(publisher) as pipelines:
+        await pipelines.apply([spec("a", n=1, port="/dev/ttyS0"), spec("b", n=2, port="/dev/ttyS1")])
+        wanted = [
+            spec("a", n=1, port="/dev/ttyS0"),
+            spec("b", n="no number", port="/dev/ttyS7"),
+            spec("c", n=3, port="/dev/ttyS0"),
+            spec("d", n=4, port="/dev/ttyS1"),
+        ]
+        await pipelines.apply(wanted)
+        assert "pipeline a has serial port /dev/ttyS0" in pipelines.refused["c"][0]
+        assert "pipeline b has serial port /dev/ttyS1" in pipelines.refused["d"][0]
+        await pipelines.apply(wanted[:1] + wanted[2:])
+        assert (sorted(pipelines.boots), list(pipelines.refused)) == (["a", "d"], ["c"])
+        await pipelines.close()
