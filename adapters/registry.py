@@ -12,12 +12,17 @@ from adapters.modbus.adapter import modbus_rtu, modbus_tcp
 from adapters.modbus.config import ModbusTcpConfig, Tag
 from adapters.modbus.mapping import rtu_from_mapping, tcp_from_mapping
 from adapters.modbus.serial_config import ModbusRtuConfig
+from adapters.xbee.adapter import xbee_modbus
+from adapters.xbee.config import Tag as XBeeTag
+from adapters.xbee.config import XBeeConfig
+from adapters.xbee.mapping import xbee_from_mapping
 from ironstream.gateway.adapter import AdapterKind
 
 ADAPTERS: Final[Mapping[str, AdapterKind]] = MappingProxyType(
     {
         "modbus-tcp": AdapterKind(ModbusTcpConfig, Tag, modbus_tcp, tcp_from_mapping),
         "modbus-rtu": AdapterKind(ModbusRtuConfig, Tag, modbus_rtu, rtu_from_mapping),
+        "xbee-modbus": AdapterKind(XBeeConfig, XBeeTag, xbee_modbus, xbee_from_mapping),
     }
 )
 """Name in topology.yaml (`adapter:`) and in CONFIG_JSON (`protocol`, where `_` may stand for `-`)."""

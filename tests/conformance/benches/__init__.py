@@ -8,9 +8,11 @@ from typing import Final
 from tests.conformance.benches.bench import Bench
 from tests.conformance.benches.modbus import ModbusBench
 from tests.conformance.benches.modbus_rtu import ModbusRtuBench, RtuOverTcpBench
+from tests.conformance.benches.xbee import XBeeBench
 
 BENCHES: Final[Mapping[str, Callable[[], Bench]]] = {
     "modbus-rtu": ModbusRtuBench,
     "modbus-tcp": ModbusBench,
     "modbus-tcp with RTU frames": RtuOverTcpBench,
+    "xbee-modbus": XBeeBench,
 }

@@ -1,0 +1,1 @@
+"""XBee radios: what remote radios send becomes virtual Modbus registers, and these become readings."""
