@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import termios
 import time
 from collections import deque
 from collections.abc import Callable
@@ -19,6 +20,8 @@ from adapters.xbee.frames import FrameReader, encode
 from adapters.xbee.network import Arrived
 from ironstream.gateway.adapter import DeviceConnectionError
 
+_PORT_ERRORS: Final = (SerialException, OSError, termios.error)
+"""What pyserial lets through beside its own error: a pulled port is told by termios too, which is no OSError."""
 _CHUNK: Final = 4096
 _FRAME_GAP_S: Final = 0.5
 """The radio sends the bytes of a frame without a pause; after one as long as this the rest does not come any more."""
@@ -75,8 +78,8 @@ class SerialLink:
             port.baudrate = config.baud_rate
             port.rtscts = config.flow_control == "rts_cts"
             port.open()
-        # pyserial passes on what a device that is no terminal says as OSError, and bad speeds as ValueError
-        except (SerialException, OSError, ValueError) as error:
+        # a speed that the port does not have is a ValueError
+        except (*_PORT_ERRORS, ValueError) as error:
             port.close()
             raise DeviceConnectionError(
                 f"{config.xbee_port} cannot be opened: {_reason(error)}",
@@ -190,15 +193,14 @@ class SerialLink:
             return
         serial, self._serial = self._serial, None
         asyncio.get_running_loop().remove_reader(serial.fileno())
-        with suppress(SerialException, OSError):
+        with suppress(*_PORT_ERRORS):
             # a port that is pulled or held back would wait for its last bytes to leave
             serial.reset_output_buffer()
-        with suppress(SerialException, OSError):
+        with suppress(*_PORT_ERRORS):
             serial.close()
 
 
 def _reason(error: Exception) -> str:
     """What the system says, without the port, which the message names already."""
-    if isinstance(error, OSError) and error.errno:
-        return os.strerror(error.errno)
-    return str(error)
+    number = error.errno if isinstance(error, OSError) else error.args[0] if error.args else None
+    return os.strerror(number) if isinstance(number, int) else str(error)

@@ -109,8 +109,10 @@ class Network:
             node.lost = True
             self._reminder_s[key] = now.at_s + _REMINDER_S
             self._fault("timeout", f"{key} has sent no value for {node.silence_s:g} s: check its power and range")
-            points = [point for _, point in self._tags[key]] + [self._signals[key]] * (key in self._signals)
-            self._samples += [Sample(p, None, now.wall_us, None, Quality.BAD, COMM_LOSS) for p in points]
+            points = [point for _, point in self._tags[key]]
+            if key in self._signals:
+                points.append(self._signals[key])
+            self._samples += [Sample(point, None, now.wall_us, None, Quality.BAD, COMM_LOSS) for point in points]
         if self._directory.unresolved and now.at_s >= self._discovery_s:
             self._discovery_s = now.at_s + self._config.discovery_interval_s
             self._requests.append(Request(DISCOVER))

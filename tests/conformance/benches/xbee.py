@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 import tempfile
+import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from adapters.xbee.simulator import SimulatedNode, SimulatedXBee
 
 INTERVAL_S = 0.02
+"""Far below the silence after which a node is lost, so that a busy machine does not make one."""
 
 
 class XBeeBench:
@@ -29,18 +31,17 @@ class XBeeBench:
     bad_fields = ("xbee_port", "baud_rate", "nodes.1", "tags.0", "tags.1.name", "tags.2.type", "surprise")
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="xbee-")
-        self._link = Path(self._folder.name) / "radio"
+        name = f"xbee-{uuid.uuid4().hex}"
+        self._link = Path(tempfile.gettempdir()) / name
+        self._other_link = self._link.with_name(f"another-{name}")
         nodes = [SimulatedNode("0013A20040AAAAAA", "RADIO-A"), SimulatedNode("0013A20040BBBBBB", "RADIO-B")]
         self._radio = SimulatedXBee(nodes, api_mode=2, link=self._link)
         self._sending: asyncio.Task[None] | None = None
 
     @property
     def secret(self) -> tuple[str, str]:
-        other = Path(self._folder.name) / "another-name"
-        other.unlink(missing_ok=True)
-        other.symlink_to(self._link)
-        return "xbee_port", str(other)
+        self._other_link.symlink_to(self._link)
+        return "xbee_port", str(self._other_link)
 
     async def start(self) -> None:
         self._radio.plug()
@@ -53,6 +54,7 @@ class XBeeBench:
                 await self._sending
             self._sending = None
         self._radio.pull()
+        self._other_link.unlink(missing_ok=True)
 
     def silence(self, part: str | None) -> None:
         for node in self._radio.nodes:
@@ -63,7 +65,7 @@ class XBeeBench:
             "xbee_port": str(self._link),
             "api_mode": 2,
             "timeout_s": 2,
-            "silence_s": 0.5,
+            "silence_s": 1,
             "discovery_interval_s": 0.1,
             "nodes": [{"node_id": "RADIO-A"}, {"address64": "0013a20040bbbbbb"}],
             "tags": [
