@@ -57,7 +57,7 @@ class SerialLink:
         self._some = asyncio.Event()
         self._expiry: asyncio.TimerHandle | None = None
         self._failure: DeviceConnectionError | None = None
-        self._dropped = 0
+        self.dropped_so_far = 0
         self._damaged_told = 0
 
     @property
@@ -95,7 +95,7 @@ class SerialLink:
         self._frames.clear()
         self._some.clear()
         self._failure = None
-        self._dropped = self._damaged_told = 0
+        self.dropped_so_far = self._damaged_told = 0
 
     def send(self, packet: XBeeAPIPacket) -> None:
         """Hand a packet to the port. Raises DeviceConnectionError."""
@@ -106,11 +106,13 @@ class SerialLink:
         data = encode(packet, escaped=self._escaped)
         try:
             sent = os.write(self._serial.fileno(), data)
+        except BlockingIOError:
+            sent = 0
         except OSError as error:
             self._fail(_reason(error))
-        else:
-            if sent < len(data):
-                self._fail("it takes no more bytes")
+            sent = len(data)
+        if sent < len(data):
+            self._fail("it takes no more bytes")
         if self._failure is not None:
             raise self._failure
 
@@ -135,7 +137,7 @@ class SerialLink:
 
     def dropped(self) -> int:
         """Frames that were dropped since this was last asked, because nobody fetched them."""
-        dropped, self._dropped = self._dropped, 0
+        dropped, self.dropped_so_far = self.dropped_so_far, 0
         return dropped
 
     def damaged(self) -> int:
@@ -174,7 +176,7 @@ class SerialLink:
         self._frames += [Frame(raw, arrived) for raw in raws]
         while len(self._frames) > self._config.queue_frames:
             self._frames.popleft()
-            self._dropped += 1
+            self.dropped_so_far += 1
         self._some.set()
 
     def _fail(self, why: str) -> None:

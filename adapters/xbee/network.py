@@ -150,7 +150,7 @@ class Network:
         registers = registers_of(message, node.config.layout)
         values = [] if registers is None else list(values_of(registers, self._tags[key]))
         if registers is None or not values:
-            what = f"{len(message.payload)} bytes" if isinstance(message, Data) else "an I/O sample"
+            what = f"{len(message.payload)} B" if isinstance(message, Data) else "an I/O sample"
             self._fault("protocol", f"{key} sent {what} that no tag reads: check layout, addresses and types")
             return
         time_us = registers.time_us(arrived.wall_us)

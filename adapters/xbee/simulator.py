@@ -35,6 +35,8 @@ _COORDINATOR: Final = "0013A20040000001"
 _ROUTER: Final = 1
 _ZIGBEE_VERSIONS: Final = {"HV": bytes([0x2E, 0x4B]), "VR": bytes([0x40, 0x61])}
 _CHUNK: Final = 4096
+_ANSWER_S: Final = 0.005
+"""A radio takes its time to answer; Digi's own driver misses an answer that comes at once."""
 
 
 @dataclass(slots=True)
@@ -73,6 +75,8 @@ class SimulatedXBee:
     port: str = field(default="", init=False)
     mute: bool = field(default=False, init=False)
     """True: it answers nothing, like a radio without power behind a living USB bridge."""
+    answered: int = field(default=0, init=False)
+    """Commands that it has answered."""
     overruns: int = field(default=0, init=False)
     """Frames that found no room because nobody read the port."""
     _master: int | None = field(default=None, init=False)
@@ -136,6 +140,11 @@ class SimulatedXBee:
         os.close(self._master)
         self._master = self._slave = None
 
+    def freeze(self) -> None:
+        """Take nothing more from the port, like a radio that holds back by its flow control."""
+        if self._master is not None:
+            asyncio.get_running_loop().remove_reader(self._master)
+
     def node(self, name: str) -> SimulatedNode:
         """The remote radio of that node identifier."""
         return next(node for node in self.nodes if node.node_id == name)
@@ -178,7 +187,7 @@ class SimulatedXBee:
         for raw in self._reader.feed(data):
             packet: Any = build_frame(bytearray(raw), OperatingMode.API_MODE)
             if not self.mute:
-                self._answer(packet)
+                asyncio.get_running_loop().call_later(_ANSWER_S, self._answer, packet)
 
     def _answer(self, packet: Any) -> None:
         answers: dict[ApiFrameType, Callable[[Any], None]] = {
@@ -189,6 +198,7 @@ class SimulatedXBee:
         answer = answers.get(packet.get_frame_type())
         if answer is not None:
             answer(packet)
+            self.answered += 1
 
     def _answer_local(self, packet: Any) -> None:
         if packet.command == "ND":

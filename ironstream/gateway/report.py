@@ -47,6 +47,11 @@ class Reporter:
             return self._swing(self.config.swinging_door, sample, sent)
         return self._compare(sample, sent)
 
+    @property
+    def lost(self) -> bool:
+        """Whether the last that was sent is the loss of the device."""
+        return self._sent is not None and self._sent.reason == COMM_LOSS
+
     def drain(self) -> list[Sample]:
         """The held sample, if any, when reading stops: the last state of the signal is never lost."""
         held, self._held = self._held, None

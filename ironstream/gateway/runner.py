@@ -135,7 +135,6 @@ class PipelineRunner:
     def _take(self, received: Received) -> None:
         # nothing is awaited in here: what was received is put whole, whoever cancels the read
         delivery = None if received.receipt is None else self._receipts.open(received.receipt)
-        self._note_faults(received.faults, received.samples)
         readings: list[Sample] = []
         for told in received.samples:
             sample, point = self._on_device_clock(told), told.point
@@ -148,6 +147,7 @@ class PipelineRunner:
             else:
                 readings += (self._reporters.get(point.key) or self._know(point)).step(sample)
         self._put(readings, delivery)
+        self._note_faults(received.faults, received.samples)
         for alarm in received.alarms:
             record = self._envelope.alarm(alarm)
             self._send(Topic.ALARMS_RAW, self._envelope.key(alarm), record, Priority.ALARM, delivery)
@@ -199,12 +199,17 @@ class PipelineRunner:
 
     def _note_faults(self, faults: Iterable[Fault], samples: Iterable[Sample]) -> None:
         faults = list(faults)
+        if not faults and not self._known_faults:
+            return
         for fault in faults:
             self._stats.failed(fault.kind)
             # a unit that is dead for a day is one line in the log, not one per probe
             if fault.message not in self._known_faults:
                 self._log.warning("read_fault", kind=fault.kind, error=fault.message)
-        lost = any(sample.reason == COMM_LOSS for sample in samples)
+        # one read of a device that speaks by itself says nothing of its other parts
+        lost = any(sample.reason == COMM_LOSS for sample in samples) or (
+            not self._adapter.paced and any(reporter.lost for reporter in self._reporters.values())
+        )
         self._known_faults = self._known_faults | {fault.message for fault in faults} if lost else frozenset()
 
 

@@ -5,8 +5,18 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from ironstream.contract import Severity
-from ironstream.gateway.adapter import Adapter, DeviceAlarm, DeviceConnectionError, Point, Polled, Received, Sample
+from ironstream.contract import Quality, Severity
+from ironstream.gateway.adapter import (
+    COMM_LOSS,
+    Adapter,
+    DeviceAlarm,
+    DeviceConnectionError,
+    Fault,
+    Point,
+    Polled,
+    Received,
+    Sample,
+)
 from ironstream.gateway.envelope import Envelope
 from ironstream.gateway.logs import AdapterLog
 from ironstream.gateway.outgoing import Outgoing
@@ -223,3 +233,12 @@ async def test_a_parameter_that_comes_up_while_listening_is_lost_with_its_device
         await runner(Breaking(told, stop), publisher, AdapterMetrics()).run(stop)
     readings = [(r["parameter"], r["quality"]) for r in publisher.of("telemetry.raw")]
     assert readings == [("new", "GOOD"), ("x", "BAD"), ("new", "BAD")]
+
+
+async def test_a_part_that_stays_dead_is_one_line_in_the_log_though_the_others_go_on_talking() -> None:
+    dead = Received([Sample(Point("y"), None, NOW_US, None, Quality.BAD, COMM_LOSS)], faults=[Fault("timeout", "y")])
+    alive = Received([Sample(X, 1.0, NOW_US)])
+    back = Received([Sample(Point("y"), 2.0, NOW_US)])
+    publisher = FakePublisher()
+    await listen([dead, alive, dead, alive, back, dead, Received()], publisher)
+    assert [line["event"] for line in publisher.of("logs.adapters")].count("read_fault") == 2
