@@ -40,7 +40,7 @@ def document(port: str) -> dict[str, Any]:
 async def arrived(deployment: Settings, count: int) -> None:
     """Wait until so many readings are in Kafka; the timeout is only there to fail."""
     async with asyncio.timeout(60):
-        while len(await records_of(deployment, Topic.TELEMETRY_RAW)) < count:
+        while len(await records_of(deployment, Topic.TELEMETRY_RAW)) < count:  # noqa: ASYNC110  Kafka has no event for this
             await asyncio.sleep(0.05)
 
 

@@ -51,7 +51,7 @@ class AdapterProcess:
             await self._process.wait()
 
     async def said(self, word: str, times: int = 1) -> None:
-        """Wait until its log has the word so many times. Raises AssertionError with the log when it ends or takes too long."""
+        """Wait until its log has the word so many times. Raises AssertionError when it ends or takes too long."""
         for _ in range(round(START_S / 0.02)):
             if self.log.count(word) >= times:
                 return
