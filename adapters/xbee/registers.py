@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from adapters.modbus.config import RegisterKind
-from adapters.modbus.decode import Value, decode, decode_time_us
+from adapters.modbus.layout import Value
 from adapters.xbee.config import Block, Tag, TimeField
 from adapters.xbee.messages import Data, LineSample
 
@@ -28,26 +28,23 @@ class Registers:
     analog: Mapping[int, int] = field(default_factory=dict)
     clock: TimeField | None = None
 
-    def words(self, tag: Tag) -> list[int] | None:
-        """What `tag` is decoded from; None where this message did not write all of it."""
+    def raw(self, tag: Tag) -> bytes | None:
+        """The bytes that `tag` is decoded from; None where this message did not write all of them."""
         if tag.kind is RegisterKind.DISCRETE:
             line = self.discrete.get(tag.address or 0)
-            return None if line is None else [int(line)]
+            return None if line is None else bytes([line])
         if tag.kind is RegisterKind.INPUT:
             count = self.analog.get(tag.address or 0)
-            return None if count is None else [count]
-        raw = self._bytes(tag.first_byte, tag.size)
-        if raw is None:
-            return None
-        # a lone byte is the high one of its register, but bits are counted from the low end
-        return [raw[0]] if tag.is_byte and tag.bit is not None else to_registers(raw)
+            return None if count is None else count.to_bytes(2, "big")
+        return self._bytes(tag.first_byte, tag.size)
 
     def time_us(self, arrived_us: int) -> int | None:
         """When the values were so: the radio's clock, None while it shows no time; the arrival where there is none."""
         if self.clock is None:
             return arrived_us
         raw = self._bytes(self.clock.first_byte, self.clock.size)
-        return None if raw is None else decode_time_us(self.clock.clock, to_registers(raw))
+        (time_us,) = (None,) if raw is None else self.clock.decoder(raw)
+        return None if time_us is None else int(time_us)
 
     def _bytes(self, first: int, size: int) -> bytes | None:
         start = first - self.first_byte
@@ -67,9 +64,9 @@ def registers_of(message: Data | LineSample, layout: Sequence[Block]) -> Registe
 def values_of(registers: Registers, tags: Iterable[tuple[Tag, Of]]) -> Iterator[tuple[Of, Value | None]]:
     """What the message has written of `tags`, each with what stands for it; None for a number that is not finite."""
     for tag, of in tags:
-        words = registers.words(tag)
-        if words is not None:
-            value = decode(tag.decoder, words)
+        raw = registers.raw(tag)
+        if raw is not None:
+            (value,) = tag.decoder(raw)
             yield of, None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from adapters.modbus.config import ByteOrder, DataType, DeviceTimeTag, Parameter, RegisterKind
 from adapters.modbus.config import Tag as ModbusTag
+from adapters.modbus.decode import Decoder
+from adapters.modbus.layout import SWAPPED_BYTES, layout_of_bit, layout_of_clock, layout_of_tag
 from ironstream.gateway.report_config import ReportConfig
 
 DIGITAL_LINES: Final = 16
@@ -63,18 +65,22 @@ class TimeField(_Place):
     resolution: Literal["s", "ms", "us"] = Field(default="s", description="What the clock counts.")
 
     @cached_property
-    def clock(self) -> DeviceTimeTag:
-        """How its registers are decoded."""
-        return DeviceTimeTag(address=0, type=self.type, byte_order=self.byte_order, resolution=self.resolution)
-
-    @cached_property
     def size(self) -> int:
         """Bytes that it takes."""
-        return 2 * self.clock.registers
+        return 2 * self._as_modbus.registers
+
+    @cached_property
+    def decoder(self) -> Decoder:
+        """What makes the time of its bytes."""
+        return Decoder([layout_of_clock(self._as_modbus)])
+
+    @property
+    def _as_modbus(self) -> DeviceTimeTag:
+        return DeviceTimeTag(address=0, type=self.type, byte_order=self.byte_order, resolution=self.resolution)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        _faults_of(lambda: self.clock)
+        _faults_of(lambda: self._as_modbus)
         return self
 
 
@@ -97,8 +103,10 @@ class Tag(_Place):
     type: DataType = Field(default=DataType.UINT16, description="How the bytes are read; with `byte` also INT8, UINT8.")
     bit: int | None = Field(default=None, ge=0, le=15, description="Bit of a register or byte, 0 = least significant.")
     length: int | None = Field(default=None, ge=1, le=250, description="Characters of a STRING.")
-    scale: float = Field(default=1.0, description="Value = raw × scale + offset.")
-    offset: float = Field(default=0.0, description="Value = raw × scale + offset, in the unit of the tag.")
+    scale: float = Field(default=1.0, allow_inf_nan=False, description="Value = raw × scale + offset.")
+    offset: float = Field(
+        default=0.0, allow_inf_nan=False, description="Value = raw × scale + offset, in the unit of the tag."
+    )
     unit: str | None = Field(default=None, description="Unit of the value after scale and offset.")
     event: bool = Field(default=False, description="Send an event on each change as well (discrete states).")
     report: ReportConfig | None = Field(
@@ -127,7 +135,7 @@ class Tag(_Place):
                 raise ValueError(f"kind {self.kind} is a line of the radio: give address 0 to {lines - 1}")
             if self.kind is RegisterKind.INPUT and self.type not in (DataType.UINT16, DataType.INT16):
                 raise ValueError("an analog line is one register: type UINT16")
-        _faults_of(lambda: self.decoder)
+        _faults_of(lambda: self._as_modbus)
         return self
 
     @property
@@ -136,8 +144,24 @@ class Tag(_Place):
         return self.byte is not None and self.type in _ONE_BYTE
 
     @cached_property
-    def decoder(self) -> ModbusTag:
-        """How the registers of the value are decoded."""
+    def size(self) -> int:
+        """Bytes that the value takes."""
+        if self.is_byte:
+            return 1
+        # a text may end within a register, unless the two characters of each are swapped
+        if self.length is not None and self.byte_order not in SWAPPED_BYTES:
+            return self.length
+        return 2 * self._as_modbus.registers
+
+    @cached_property
+    def decoder(self) -> Decoder:
+        """What makes the value of its bytes; of a line they are those of its register, or one byte with bit 0."""
+        if self.is_byte and self.bit is not None:
+            return Decoder([layout_of_bit(self.bit)])
+        return Decoder([layout_of_tag(self._as_modbus)])
+
+    @property
+    def _as_modbus(self) -> ModbusTag:
         type_, order = (_ONE_BYTE[self.type], "ABCD") if self.is_byte else (self.type, self.byte_order)
         return ModbusTag.model_validate(
             {
@@ -152,13 +176,6 @@ class Tag(_Place):
                 "offset": self.offset,
             }
         )
-
-    @cached_property
-    def size(self) -> int:
-        """Bytes that the value takes."""
-        if self.is_byte:
-            return 1
-        return self.length if self.length is not None else 2 * self.decoder.registers
 
 
 def _faults_of(make: Callable[[], object]) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.modbus.decode import Value
+from adapters.modbus.layout import Value
 from adapters.xbee.config import Block, Tag
 from adapters.xbee.messages import Data, LineSample, Radio
 from adapters.xbee.registers import registers_of, to_registers, values_of
@@ -47,6 +47,8 @@ def test_the_payload_is_the_registers_from_the_first_on() -> None:
         ({"byte": 1, "type": "UINT16"}, 0x0203),
         ({"byte": 1, "type": "UINT16", "byte_order": "DCBA"}, 0x0302),
         ({"byte": 1, "type": "STRING", "length": 3}, "\x02\x03\x04"),
+        ({"byte": 1, "type": "STRING", "length": 1, "byte_order": "BADC"}, "\x03"),
+        ({"address": 0, "type": "STRING", "length": 4, "byte_order": "BADC"}, "\x02\ufffd\x04\x03"),
         ({"address": 1, "type": "UINT8L"}, 4),
         ({"address": 1, "type": "UINT8H"}, 3),
         ({"address": 0, "bit": 15}, True),
