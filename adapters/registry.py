@@ -13,9 +13,9 @@ from adapters.modbus.config import ModbusTcpConfig, Tag
 from adapters.modbus.mapping import rtu_from_mapping, tcp_from_mapping
 from adapters.modbus.serial_config import ModbusRtuConfig
 from adapters.xbee.adapter import xbee_modbus
-from adapters.xbee.config import Tag as XBeeTag
 from adapters.xbee.config import XBeeConfig
 from adapters.xbee.mapping import xbee_from_mapping
+from adapters.xbee.tag import Tag as XBeeTag
 from ironstream.gateway.adapter import AdapterKind
 
 ADAPTERS: Final[Mapping[str, AdapterKind]] = MappingProxyType(

@@ -21,7 +21,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from adapters.modbus.config import ByteOrder, Parameter, RegisterKind
+from adapters.modbus.config import Parameter
 from adapters.xbee.tag import Tag, TimeField
 from ironstream.gateway.report_config import ReportConfig
 
@@ -29,8 +29,6 @@ ADDRESS_DIGITS: Final = 16
 BROADCAST: Final = "000000000000FFFF"
 
 Address64 = Annotated[str, BeforeValidator(lambda text: text.upper() if isinstance(text, str) else text)]
-
-__all__ = ["Block", "ByteOrder", "NodeConfig", "RegisterKind", "Tag", "TimeField", "XBeeConfig"]
 
 
 class Block(BaseModel):

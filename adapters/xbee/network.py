@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from adapters.modbus.config import DataType
-from adapters.xbee.config import Tag, XBeeConfig
+from adapters.xbee.config import XBeeConfig
 from adapters.xbee.messages import Data, LineSample, Message, ModemChanged, NodeFound, Radio, RemoteAnswer
 from adapters.xbee.nodes import Directory, NodeState
 from adapters.xbee.registers import registers_of, values_of
+from adapters.xbee.tag import Tag
 from ironstream.contract import Quality
 from ironstream.gateway.adapter import COMM_LOSS, NOT_A_NUMBER, Fault, Point, Received, Sample
 
@@ -22,6 +23,7 @@ _RESETS: Final = (0, 1)
 _DISASSOCIATED: Final = 3
 _MOST_HELD: Final = 64
 _MOST_HELD_OF_ONE: Final = 16
+_MOST_ASKED: Final = 1000
 _MOST_STRANGERS: Final = 256
 _REMINDER_S: Final = 30.0
 """How often a radio that stays lost is told again: a device that is partly dead must not look healthy."""
@@ -203,6 +205,8 @@ class Network:
     def _ask_name(self, address64: str | None, now_s: float) -> None:
         if address64 is None or now_s < self._asked_s.get(address64, now_s):
             return
+        if len(self._asked_s) >= _MOST_ASKED:
+            self._asked_s.clear()
         self._asked_s[address64] = now_s + self._config.discovery_interval_s
         self._requests.append(Request(IDENTIFIER, address64))
 

@@ -72,11 +72,12 @@ class Directory:
     def learn(self, found: NodeFound) -> str | None:
         """A radio named itself; what is wrong with it, if another has the same name."""
         address = found.radio.address64
-        if address is None or (address not in self._names and len(self._names) >= _MOST_NAMES):
+        if address is None:
             return None
-        self._names[address] = found.node_id
-        if found.radio.address16 is not None:
-            self._by_address16[found.radio.address16] = address
+        if address in self._names or len(self._names) < _MOST_NAMES:
+            self._names[address] = found.node_id
+            if found.radio.address16 is not None:
+                self._by_address16[found.radio.address16] = address
         for node in self._nodes:
             if node.config.node_id == found.node_id and node.address64 != address:
                 if node.address64 is not None and not node.lost:

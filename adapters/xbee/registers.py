@@ -9,8 +9,9 @@ from typing import TypeVar
 
 from adapters.modbus.config import RegisterKind
 from adapters.modbus.layout import Value
-from adapters.xbee.config import Block, Tag, TimeField
+from adapters.xbee.config import Block
 from adapters.xbee.messages import Data, LineSample
+from adapters.xbee.tag import Tag, TimeField
 
 Of = TypeVar("Of")
 

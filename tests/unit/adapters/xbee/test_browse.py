@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from adapters.xbee.browse import Survey
-from adapters.xbee.config import Tag
 from adapters.xbee.messages import Data, LineSample, ModemChanged, NodeFound, Radio, RemoteAnswer
+from adapters.xbee.tag import Tag
 
 WELL = Radio("0013A20000000001", "0001")
 TANK = Radio("0013A20000000002", "0002")

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 
 import adapters.xbee
-from adapters.xbee.config import Block, NodeConfig, Tag, TimeField, XBeeConfig
+from adapters.xbee.config import Block, NodeConfig, XBeeConfig
+from adapters.xbee.tag import Tag, TimeField
 from ironstream.gateway.tags_csv import tags_from_csv, tags_to_csv
 
 NODE = {"node_id": "WELL-12"}

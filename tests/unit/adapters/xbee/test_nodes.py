@@ -66,3 +66,12 @@ def test_a_16_bit_address_is_known_once_its_radio_named_itself() -> None:
     directory.learn(NodeFound(FIRST, "WELL"))
     assert directory.node_of(Radio(None, "0001")) is well
     assert directory.name_of(Radio(None, "0001")) == "WELL"
+
+
+def test_a_crowd_of_invented_radios_does_not_keep_a_node_from_being_found() -> None:
+    well = node(node_id="WELL")
+    directory = Directory([well])
+    for number in range(2_000):
+        directory.learn(NodeFound(Radio(f"{number:016X}", f"{number:04X}"), f"X{number}"))
+    directory.learn(NodeFound(FIRST, "WELL"))
+    assert directory.node_of(FIRST) is well

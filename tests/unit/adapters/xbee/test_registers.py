@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.modbus.layout import Value
-from adapters.xbee.config import Block, Tag
+from adapters.xbee.config import Block
 from adapters.xbee.messages import Data, LineSample, Radio
 from adapters.xbee.registers import registers_of, to_registers, values_of
+from adapters.xbee.tag import Tag
 
 RADIO = Radio("0013A20041B2C3D4")
 ARRIVED_US = 1_736_510_464_001_000
