@@ -18,6 +18,7 @@ A pipeline of topology.yaml carries this under `config:`:
 
 from __future__ import annotations
 
+from collections import Counter
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -259,8 +260,8 @@ class ModbusConfig(BaseModel):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         faults: list[str] = []
-        names = [tag.key for tag in self.tags]
-        faults += [f"tag {name} is given twice" for name in sorted({n for n in names if names.count(n) > 1})]
+        times = Counter(tag.key for tag in self.tags)
+        faults += [f"tag {name} is given twice" for name in sorted(name for name in times if times[name] > 1)]
         for label, location, registers in self._located():
             last = location.address - self.address_base + registers - 1
             if location.address < self.address_base or last > 65535:

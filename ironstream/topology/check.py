@@ -46,7 +46,7 @@ def check_text(text: bytes, filename: str = "topology.yaml", adapters: AdapterMo
     With `adapters`, each pipeline's adapter must be one of them and its `config` is validated by that class; without,
     both are taken as they are. `filename` is for the messages.
     """
-    with _no_collection():
+    with no_collection():
         return _check(text, filename, adapters)
 
 
@@ -98,7 +98,7 @@ def _check(text: bytes, filename: str, adapters: AdapterModels | None) -> CheckR
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def no_collection() -> Iterator[None]:
     """Hold back cyclic garbage collection: all of a growing tree is alive, and visiting it took half of the time."""
     was_enabled = gc.isenabled()
     gc.disable()

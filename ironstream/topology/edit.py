@@ -1,0 +1,203 @@
+"""Changes one list of topology.yaml in its text, so that everything else stays as it was typed. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from ironstream.topology.flow import flow
+
+_WIDTH: Final = 120
+_LINES: Final = re.compile(r"[^\n]*\n|[^\n]+")
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An item that stays as it is in the file; `place` counts from 0."""
+
+    place: int
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """An item in the place of another; the comments above it and at its end stay."""
+
+    place: int
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """An item that was not there."""
+
+    fields: Mapping[str, Any]
+
+
+Item = Kept | Changed | Added
+
+
+class NotEditableError(ValueError):
+    """The list is written in a way that cannot be changed in place; the message says which."""
+
+
+def with_tags(text: str, pipeline: int, items: Sequence[Item]) -> str:
+    """`text` of a topology file with these items, at least one, as `config.tags` of the pipeline at this place, from 0.
+
+    Comments above a tag belong to it and go where it goes. All outside of the list stays to the letter. Raises
+    NotEditableError.
+    """
+    newline = "\r\n" if "\r\n" in text else "\n"
+    entry = _item(_value(yaml.compose(text, Loader=_Loader), "pipelines"), pipeline)
+    config = _value(entry, "config")
+    if not isinstance(config, MappingNode):
+        raise NotEditableError("the pipeline has no config: write it, with the address of the device, first")
+    tags = _value(config, "tags")
+    if isinstance(tags, SequenceNode) and not tags.flow_style:
+        return _in_block(text, tags, items, newline)
+    if isinstance(tags, SequenceNode) and (tags.value or config.flow_style):
+        return _in_brackets(text, tags, items, newline)
+    fields = [item.fields for item in items if not isinstance(item, Kept)]
+    if tags is None:
+        return _as_first_field(text, config, fields, newline)
+    if config.flow_style:
+        return _in_brackets(text, tags, items, newline)
+    return _below_key(text, config, tags, fields, newline)
+
+
+def _in_block(text: str, tags: SequenceNode, items: Sequence[Item], newline: str) -> str:
+    begin = _line_start(text, tags.start_mark.index)
+    indent = tags.start_mark.index - begin
+    end = tags.end_mark.index
+    if not text[_line_start(text, end) : end].strip():
+        # a block ends where the next thing begins: the blanks before that are not its own
+        end = _line_start(text, end)
+    segments, after = _segments(text[begin:end], indent)
+    if len(segments) != len(tags.value):
+        raise NotEditableError(
+            "the list of tags has lines that look like items of it: put each tag on lines of its own"
+        )
+    lines: list[str] = []
+    for item in items:
+        match item:
+            case Kept(place):
+                lines.append(segments[place].above + _ended(segments[place].own, newline))
+            case Changed(place, fields):
+                comment = _comment_after(text, tags.value[place])
+                lines.append(segments[place].above + _entry(fields, indent, newline, comment))
+            case Added(fields):
+                lines.append(_entry(fields, indent, newline))
+    return text[:begin] + "".join(lines) + after + text[end:]
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """An item of a list: the comments above it, and its own lines."""
+
+    above: str
+    own: str
+
+
+def _segments(region: str, indent: int) -> tuple[list[_Segment], str]:
+    """The items of a block list, and the comments after the last one, which belong to what follows."""
+    dash = re.compile(rf" {{{indent}}}-(?=[ \t\r\n]|$)")
+    blocks: list[list[str]] = []
+    for line in _LINES.findall(region):
+        if dash.match(line):
+            blocks.append([line])
+        elif blocks:
+            blocks[-1].append(line)
+    segments: list[_Segment] = []
+    above = ""
+    for block in blocks:
+        own = len(block)
+        while own > 1 and (not block[own - 1].strip() or block[own - 1].lstrip().startswith("#")):
+            own -= 1
+        segments.append(_Segment(above, "".join(block[:own])))
+        above = "".join(block[own:])
+    return segments, above
+
+
+def _entry(fields: Mapping[str, Any], indent: int, newline: str, comment: str = "") -> str:
+    """One item of a block list: in braces where it fits on a line, else a field a line."""
+    line = f"{' ' * indent}- {flow(fields)}{comment}"
+    if len(line) <= _WIDTH:
+        return line + newline
+    rows = [f"{flow(str(key))}: {flow(value)}" for key, value in fields.items()]
+    rows[0] += comment
+    return f"{' ' * indent}- " + f"{newline}{' ' * (indent + 2)}".join(rows) + newline
+
+
+def _in_brackets(text: str, tags: Node, items: Sequence[Item], newline: str) -> str:
+    """The list as `[…]`, an item a line; what stays in it is written as it stood."""
+    written = [
+        flow(item.fields) if not isinstance(item, Kept) else _source(text, tags.value[item.place]) for item in items
+    ]
+    begin, end = tags.start_mark.index, tags.end_mark.index
+    blank = "" if text[begin - 1 : begin].isspace() else " "
+    return text[:begin] + blank + _bracketed(text, begin, written, newline) + text[end:]
+
+
+def _below_key(text: str, config: MappingNode, tags: Node, fields: Sequence[Mapping[str, Any]], newline: str) -> str:
+    """The list below its key, which has no value yet, or an empty one."""
+    begin, end = tags.start_mark.index, tags.end_mark.index
+    indent = config.start_mark.index - _line_start(text, config.start_mark.index) + 2
+    comment, _, rest = text[end:].partition("\n")
+    rows = "".join(_entry(item, indent, newline) for item in fields)
+    return text[:begin].rstrip(" ") + comment.rstrip("\r") + newline + rows + rest
+
+
+def _as_first_field(text: str, config: MappingNode, fields: Sequence[Mapping[str, Any]], newline: str) -> str:
+    """The list in a configuration that has none."""
+    at = config.start_mark.index
+    if config.flow_style:
+        comma = ", " if config.value else ""
+        return f"{text[: at + 1]}tags: {_bracketed(text, at, map(flow, fields), newline)}{comma}{text[at + 1 :]}"
+    indent = at - _line_start(text, at)
+    rows = "".join(_entry(item, indent + 2, newline) for item in fields)
+    return f"{text[:at]}tags:{newline}{rows}{' ' * indent}{text[at:]}"
+
+
+def _bracketed(text: str, at: int, written: Iterable[str], newline: str) -> str:
+    line = text[_line_start(text, at) :]
+    indent = newline + " " * (len(line) - len(line.lstrip(" ")) + 4)
+    return f"[{indent}" + f",{indent}".join(written) + "]"
+
+
+def _source(text: str, node: Node) -> str:
+    return text[node.start_mark.index : node.end_mark.index]
+
+
+def _comment_after(text: str, node: Node) -> str:
+    """The comment at the end of the line of an item in braces, with the blanks before it."""
+    if not isinstance(node, MappingNode) or not node.flow_style:
+        return ""
+    begin = node.end_mark.index
+    end = text.find("\n", begin)
+    rest = text[begin : len(text) if end < 0 else end].rstrip("\r")
+    return rest if rest[:1].isspace() and rest.lstrip().startswith("#") else ""
+
+
+def _ended(lines: str, newline: str) -> str:
+    return lines if lines.endswith("\n") else lines + newline
+
+
+def _line_start(text: str, index: int) -> int:
+    return text.rfind("\n", 0, index) + 1
+
+
+def _value(node: Node | None, key: str) -> Node | None:
+    """The value under a key of a mapping; None where there is none."""
+    pairs = node.value if isinstance(node, MappingNode) else []
+    return next((value for name, value in pairs if isinstance(name, ScalarNode) and name.value == key), None)
+
+
+def _item(node: Node | None, place: int) -> Node:
+    assert isinstance(node, SequenceNode), "the pipeline was found in this list"
+    item: Node = node.value[place]
+    return item
