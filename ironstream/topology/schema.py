@@ -1,19 +1,19 @@
-"""The JSON Schema that editors use, and the reference page, both made from the model.
+"""The JSON Schema that editors use, and the reference page of topology.yaml, both made from the model.
 
-`python -m ironstream.topology.schema` writes both files; a test compares them with what is checked in.
+`python -m adapters.reference`, which knows the adapters too, writes both files; tests compare them with what is checked
+in.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
-from pydantic_core import to_jsonable_python
+from pydantic.json_schema import models_json_schema
 
-from ironstream.topology.checks.wording import fields_of
+from ironstream.topology.check import AdapterModels
+from ironstream.topology.field_table import field_table, paragraph
 from ironstream.topology.model import (
     Aggregate,
     Alarm,
@@ -32,7 +32,6 @@ from ironstream.topology.model import (
     Window,
 )
 from ironstream.topology.model.alarms import CONDITION_KINDS
-from ironstream.topology.model.base import SECONDS_MAX
 
 SCHEMA_FILE: Final = Path("topology.schema.json")
 REFERENCE_FILE: Final = Path("docs/topology.md")
@@ -67,12 +66,19 @@ repository is an example of everything below.
   `l/min`, `Nm`, `rpm`, `%`, `psi`, `barg`. `C` and `F` are temperatures. Gauge pressure (`barg`, `psig`), `Nm3` and
   `Sm3` convert only among their own kind; 60 `rpm` are 1 `Hz`.
 
-This page is generated from the model: `python -m ironstream.topology.schema`.
+This page is generated from the model: `python -m adapters.reference`.
 """
 
 
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of topology.yaml. It holds the shape; `check` knows more (references, units, sense)."""
+_ADAPTERS: Final = "#/$defs/adapter."
+"""Names of an adapter's classes are apart from those of the file, as both may have a `Range`."""
+
+
+def json_schema(adapters: AdapterModels | None = None) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of topology.yaml. It holds the shape; `check` knows more (references, units, sense).
+
+    With `adapters`, the `config` of a pipeline is that of its adapter.
+    """
     schema = Topology.model_json_schema(by_alias=True)
     definitions: dict[str, Any] = schema["$defs"]
     # what the classes check in code
@@ -82,12 +88,31 @@ def json_schema() -> dict[str, Any]:
         {"required": ["is_not"]},
         {"anyOf": [{"required": ["from"]}, {"required": ["to"]}]},
     ]
+    if adapters:
+        _add_adapters(definitions, adapters)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "ironstream topology"} | schema
 
 
-def schema_text() -> str:
-    """`topology.schema.json` as it is to be checked in."""
-    return json.dumps(json_schema(), indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+def _add_adapters(definitions: dict[str, Any], adapters: AdapterModels) -> None:
+    models = list(dict.fromkeys(adapters.values()))
+    references, made = models_json_schema(
+        [(model, "validation") for model in models], by_alias=True, ref_template=_ADAPTERS + "{model}"
+    )
+    definitions |= {_ADAPTERS.rpartition("/")[2] + name: made["$defs"][name] for name in made["$defs"]}
+    pipeline = definitions["Pipeline"]
+    pipeline["properties"]["adapter"]["enum"] = sorted(adapters)
+    pipeline["allOf"] = [
+        {
+            "if": {"properties": {"adapter": {"const": name}}, "required": ["adapter"]},
+            "then": {"properties": {"config": references[model, "validation"]}, "required": _required(model)},
+        }
+        for name, model in sorted(adapters.items())
+    ]
+
+
+def _required(model: type[BaseModel]) -> list[str]:
+    """`config` may be left out where all of it has defaults."""
+    return ["config"] if any(field.is_required() for field in model.model_fields.values()) else []
 
 
 def reference_text() -> str:
@@ -96,71 +121,9 @@ def reference_text() -> str:
     parts = [_INTRODUCTION]
     for title, model in _PAGES:
         properties = (definitions.get(model.__name__) or Topology.model_json_schema(by_alias=True))["properties"]
-        rows = [
-            f"| `{name}` | {_type(properties[name])} | {_default(field)} | {_cell(field.description or '')} |"
-            for name, field in fields_of(model).items()
-        ]
-        parts.append(
-            f"## {title}\n\n{_paragraph(model)}\n\n| field | type | default | meaning |\n|---|---|---|---|\n"
-            + "\n".join(rows)
-            + "\n"
-        )
+        parts.append(f"## {title}\n\n{paragraph(model)}\n\n" + field_table(model, properties, _class_name))
     return "\n".join(parts)
 
 
-def _paragraph(model: type[BaseModel]) -> str:
-    return "\n".join(line.strip() for line in (model.__doc__ or "").strip().splitlines())
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
-
-
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
-        return "required"
-    value = to_jsonable_python(field.get_default(call_default_factory=True), by_alias=True)
-    if value is None:
-        return "–"
-    if isinstance(value, dict) and value:
-        return "see there"
-    if isinstance(value, list) and value:
-        return "; ".join(" / ".join(f"{part:.15g}" for part in item.values()) for item in value)
-    return f"`{json.dumps(value, ensure_ascii=False)}`"
-
-
-def _type(schema: dict[str, Any]) -> str:
-    """A field's type in words, from its JSON Schema."""
-    if "anyOf" in schema:
-        kinds = [_type(option) for option in schema["anyOf"] if option.get("type") != "null"]
-        return " or ".join(dict.fromkeys(kinds))
-    if "$ref" in schema:
-        return str(schema["$ref"]).rsplit("/", 1)[-1]
-    if "enum" in schema or "const" in schema:
-        options = schema.get("enum") or [schema["const"]]
-        return ", ".join(f"`{option}`" for option in options)
-    kind = str(schema.get("type", "any"))
-    if kind == "array":
-        if "prefixItems" in schema:
-            return "two numbers"
-        return f"list of {_type(schema['items'])}"
-    words = {"string": "text", "integer": "whole number", "boolean": "true, false", "object": "mapping"}
-    bounds = [
-        f"{sign} {schema[key]}"
-        for key, sign in (("exclusiveMinimum", ">"), ("minimum", "≥"), ("exclusiveMaximum", "<"), ("maximum", "≤"))
-        if key in schema and schema[key] != SECONDS_MAX
-    ]
-    return ", ".join([words.get(kind, kind), *bounds])
-
-
-def write(root: Path) -> list[Path]:
-    """Write both files under the root of the repository; returns their paths."""
-    texts = {root / SCHEMA_FILE: schema_text(), root / REFERENCE_FILE: reference_text()}
-    for path, text in texts.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return list(texts)
-
-
-if __name__ == "__main__":
-    write(Path(__file__).resolve().parents[2])
+def _class_name(reference: str) -> str:
+    return reference.rsplit("/", 1)[-1]

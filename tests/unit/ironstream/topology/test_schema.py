@@ -9,27 +9,11 @@ from ironstream.topology import schema
 from ironstream.topology.model import Topology
 
 ROOT = Path(__file__).parents[4]
-HOW = "run `python -m ironstream.topology.schema` and commit what it writes"
 
 
 def errors(text: str) -> list[str]:
     data = YAML(typ="safe", pure=True).load(text)
     return [error.message for error in Draft202012Validator(schema.json_schema()).iter_errors(data)]
-
-
-def test_the_schema_that_is_checked_in_is_that_of_the_model() -> None:
-    assert (ROOT / schema.SCHEMA_FILE).read_text(encoding="utf-8") == schema.schema_text(), HOW
-
-
-def test_the_reference_page_that_is_checked_in_is_that_of_the_model() -> None:
-    assert (ROOT / schema.REFERENCE_FILE).read_text(encoding="utf-8") == schema.reference_text(), HOW
-
-
-def test_both_files_are_written_below_the_root(tmp_path: Path) -> None:
-    written = schema.write(tmp_path)
-
-    assert [path.relative_to(tmp_path) for path in written] == [schema.SCHEMA_FILE, schema.REFERENCE_FILE]
-    assert all(path.stat().st_size > 0 for path in written)
 
 
 def test_the_schema_is_a_valid_schema_and_takes_the_example_plant() -> None:

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+from pydantic import BaseModel, Field
+from ruamel.yaml import YAML
+
+from adapters import reference
+from adapters.registry import ADAPTERS, CONFIG_MODELS
+from ironstream.gateway.adapter import AdapterKind
+from ironstream.topology import check_text, schema
+
+ROOT = Path(__file__).parents[3]
+HOW = "run `python -m adapters.reference` and commit what it writes"
+SAMPLES = sorted(ROOT.glob("adapters/*/sample*.yaml"))
+
+
+def errors(text: str) -> list[str]:
+    data = YAML(typ="safe", pure=True).load(text)
+    return [error.message for error in Draft202012Validator(schema.json_schema(CONFIG_MODELS)).iter_errors(data)]
+
+
+def as_topology(sample: Path) -> str:
+    lines = sample.read_text(encoding="utf-8").splitlines()
+    return "version: 1\npipelines:\n  -\n" + "".join(f"    {line}\n" for line in lines)
+
+
+def test_the_schema_that_is_checked_in_is_that_of_the_models() -> None:
+    assert (ROOT / schema.SCHEMA_FILE).read_text(encoding="utf-8") == reference.schema_text(), HOW
+
+
+def test_the_page_of_adapters_that_is_checked_in_is_that_of_the_models() -> None:
+    assert (ROOT / reference.ADAPTERS_FILE).read_text(encoding="utf-8") == reference.adapters_text(), HOW
+
+
+def test_the_page_of_topology_yaml_that_is_checked_in_is_that_of_the_model() -> None:
+    assert (ROOT / schema.REFERENCE_FILE).read_text(encoding="utf-8") == schema.reference_text(), HOW
+
+
+def test_all_files_are_written_below_the_root(tmp_path: Path) -> None:
+    written = reference.write(tmp_path)
+
+    names = [schema.SCHEMA_FILE, schema.REFERENCE_FILE, reference.ADAPTERS_FILE]
+    assert [path.relative_to(tmp_path) for path in written] == names
+    assert all(path.stat().st_size > 0 for path in written)
+
+
+def test_the_schema_is_a_valid_schema_and_takes_the_example_plant() -> None:
+    Draft202012Validator.check_schema(schema.json_schema(CONFIG_MODELS))
+
+    assert errors((ROOT / "topology.yaml").read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "config",
+    ["{host: plc}", "{host: plc, tags: [{name: a}]}", "{host: plc, prot: 1, tags: [{name: a, address: 1}]}"],
+)
+def test_the_schema_refuses_a_config_that_the_adapter_refuses(config: str) -> None:
+    assert errors(f"version: 1\npipelines: [{{id: p, adapter: modbus-tcp, config: {config}}}]") != []
+
+
+def test_the_schema_refuses_an_adapter_that_there_is_not() -> None:
+    assert errors("version: 1\npipelines: [{id: p, adapter: modbus}]") != []
+
+
+class Range(BaseModel):
+    """A class of an adapter with the name of one of topology.yaml."""
+
+    low: int = Field(description="Lowest.")
+
+
+class OtherConfig(BaseModel):
+    """All of it has defaults."""
+
+    range: Range | None = Field(default=None, description="A | B.")
+    tags: tuple[Range, ...] = Field(default=(), description="Tags.")
+    by_unit: dict[str, float] = Field(default_factory=dict, description="By unit.")
+
+
+def with_other() -> Mapping[str, AdapterKind]:
+    return {**ADAPTERS, "other": AdapterKind(OtherConfig, Range, lambda config: config, lambda source, mapping: {})}
+
+
+def test_classes_of_an_adapter_do_not_displace_those_of_the_file() -> None:
+    made: dict[str, Any] = schema.json_schema({name: kind.config_model for name, kind in with_other().items()})
+    validator = Draft202012Validator(made)
+
+    def refused(text: str) -> bool:
+        return bool(list(validator.iter_errors(YAML(typ="safe", pure=True).load(text))))
+
+    assert "min" in made["$defs"]["Range"]["properties"]
+    assert not refused("version: 1\npipelines: [{id: p, adapter: other}]")
+    assert not refused("version: 1\npipelines: [{id: p, adapter: other, config: {range: {low: 1}}}]")
+    assert refused("version: 1\npipelines: [{id: p, adapter: other, config: {range: {min: 1}}}]")
+
+
+def test_the_page_has_a_chapter_for_each_folder_and_one_for_what_all_share() -> None:
+    page = reference.adapters_text(with_other())
+
+    assert "### other\n\nAll of it has defaults." in page
+    assert "| `range` | [Range](#every-adapter-range) | – | A \\| B. |" in page
+    assert "| `by_unit` | mapping to number | `{}` | By unit. |" in page
+
+
+@pytest.mark.parametrize("adapters", [ADAPTERS, with_other()])
+def test_every_link_of_the_page_leads_to_a_heading(adapters: Mapping[str, AdapterKind]) -> None:
+    page = reference.adapters_text(adapters)
+    headings = {reference.anchor(line.lstrip("# ")) for line in page.splitlines() if line.startswith("#")}
+
+    assert set(re.findall(r"\(#([^)]*)\)", page)) <= headings
+    assert set(adapters) <= headings
+
+
+@pytest.mark.parametrize("name", sorted(ADAPTERS))
+def test_every_field_of_every_adapter_has_a_description(name: str) -> None:
+    lacking = [
+        f"{model.__name__}.{field}"
+        for model in reference.with_all_below([ADAPTERS[name].config_model, ADAPTERS[name].tag_model])
+        for field, detail in model.model_fields.items()
+        if not detail.description
+    ]
+    assert lacking == []
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_sample_is_a_pipeline_that_the_check_and_the_schema_take(sample: Path) -> None:
+    text = as_topology(sample)
+    result = check_text(text.encode(), str(sample), CONFIG_MODELS)
+
+    assert [str(fault) for fault in result.errors] == []
+    assert errors(text) == []
+
+
+def test_every_adapter_has_a_sample() -> None:
+    used = {YAML(typ="safe").load(sample)["adapter"] for sample in SAMPLES}
+
+    assert used == set(ADAPTERS)
