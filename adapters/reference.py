@@ -26,16 +26,17 @@ _SHARED: Final = "Every adapter"
 _INTRODUCTION: Final = """\
 # Adapters
 
-A pipeline of [topology.yaml](topology.md) names its adapter, and has that adapter's configuration under `config`. Here is
-every field of every adapter. Unknown fields are errors; editors complete them by `topology.schema.json`; `ironstream
+A pipeline of [topology.yaml](topology.md) names its adapter, and has that adapter's configuration under `config`. Here
+is every field of every adapter. Unknown fields are errors; editors complete them by `topology.schema.json`; `ironstream
 check` names every fault with its line. A secret is written `${secret:NAME}`.
 
-| command | what it does |
-|---|---|
-| `ironstream adapter test NAME` | connects, reads every tag once and shows the values; `--wait S` for a device that speaks by itself |
-| `ironstream adapter browse NAME [PATTERN]` | lists what a device offers; `--tags` and `--csv` print tags that would read it |
-| `ironstream adapter tags export NAME [FILE]` | writes the tags as CSV |
-| `ironstream adapter tags import NAME FILE` | checks a CSV and shows what it would change in topology.yaml; `--write` changes it |
+- `ironstream adapter test NAME` connects, reads every tag once and shows the values; `--wait S` is for a device that
+  speaks by itself.
+- `ironstream adapter browse NAME [PATTERN]` lists what a device offers; `--tags` and `--csv` print the tags that would
+  read it.
+- `ironstream adapter tags export NAME [FILE]` writes the tags as CSV.
+- `ironstream adapter tags import NAME FILE` checks a CSV and shows what it would change in topology.yaml; with
+  `--write` it changes it.
 
 `test` and `browse` do without a pipeline too: `--adapter KIND --set FIELD=VALUE`.
 
@@ -45,14 +46,15 @@ A CSV has a header and a tag a line. Columns may stand in any order; those of a 
 `report.period_s` and so on; what no cell can hold is JSON in the cell. An empty cell is the default. What was exported
 is imported exactly as it was.
 
-- UTF-8, with or without byte order mark; cells separated by comma, semicolon or tab. With semicolons a number may have a
-  decimal comma.
+- UTF-8, with or without byte order mark; cells separated by comma, semicolon or tab. With semicolons a number may have
+  a decimal comma.
 - A text that a spreadsheet would run (`=`, `+`, `-`, `@` at its start) or trim has an apostrophe before it, which the
   import takes off. Numbers have none.
 - A tag is known by its name, and by its asset where it has one. Listed tags are added, or take the place of the one of
   that name; all others stay, or with `--mode overwrite` are removed.
-- Nothing is changed while a single line is at fault, or while topology.yaml with the new tags does not pass its check. Then
-  only the list changes: comments, order and spelling of all else stay, and so do those of tags that stay as they are.
+- Nothing is changed while a single line is at fault, or while topology.yaml with the new tags does not pass its check.
+  Then only the list changes: comments, order and spelling of all else stay, and so do those of tags that stay as they
+  are.
 
 This page is generated from the models: `python -m adapters.reference`.
 """

@@ -18,11 +18,16 @@ from adapters.xbee.mapping import xbee_from_mapping
 from adapters.xbee.tag import Tag as XBeeTag
 from ironstream.gateway.adapter import AdapterKind
 
+_ANY: Final = {"name": "any", "address": 1}
+"""Stands for the tags of a device that is browsed before any is known."""
+
 ADAPTERS: Final[Mapping[str, AdapterKind]] = MappingProxyType(
     {
-        "modbus-tcp": AdapterKind(ModbusTcpConfig, Tag, modbus_tcp, tcp_from_mapping),
-        "modbus-rtu": AdapterKind(ModbusRtuConfig, Tag, modbus_rtu, rtu_from_mapping),
-        "xbee-modbus": AdapterKind(XBeeConfig, XBeeTag, xbee_modbus, xbee_from_mapping),
+        "modbus-tcp": AdapterKind(ModbusTcpConfig, Tag, modbus_tcp, tcp_from_mapping, {"tags": [_ANY]}),
+        "modbus-rtu": AdapterKind(ModbusRtuConfig, Tag, modbus_rtu, rtu_from_mapping, {"tags": [_ANY]}),
+        "xbee-modbus": AdapterKind(
+            XBeeConfig, XBeeTag, xbee_modbus, xbee_from_mapping, {"nodes": [{"node_id": "any"}], "tags": [_ANY]}
+        ),
     }
 )
 """Name in topology.yaml (`adapter:`) and in CONFIG_JSON (`protocol`, where `_` may stand for `-`)."""

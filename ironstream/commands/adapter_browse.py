@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -68,6 +68,9 @@ def browse(
     if csv and (tags or output is Output.JSON):
         raise ConfigurationError("--csv goes neither with --tags nor with --output json.", "Choose one of them.")
     pipeline = pipeline_of(settings_of().topology, name, adapter, config, set_ or [])
+    if adapter is not None and adapter in ADAPTERS:
+        # nobody knows a tag yet who wants to see which there are
+        pipeline = replace(pipeline, config={**ADAPTERS[adapter].blank, **pipeline.config})
     offers, more = asyncio.run(_browse(pipeline, ADAPTERS, pattern, limit))
     if csv or tags:
         _print_tags(offers, ADAPTERS[pipeline.adapter], csv=csv, output=output)

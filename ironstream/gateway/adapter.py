@@ -222,9 +222,11 @@ class AdapterKind:
 
     `config_model` has the field `tags`, a list of `tag_model`. `from_mapping(source, mapping)` turns the `source` and
     `mapping` of CONFIG_JSON into what `config_model` reads, and raises ConfigurationError naming every fault of them.
+    `blank` is what a configuration needs beside the address of its device while no tag is known: enough to browse.
     """
 
     config_model: type[BaseModel]
     tag_model: type[BaseModel]
     factory: Callable[[Any], Adapter]
     from_mapping: Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]
+    blank: Mapping[str, Any] = field(default_factory=dict)

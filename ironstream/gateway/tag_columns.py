@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
 
 _DEEPEST: Final = 4
 MISSING: Final = object()
@@ -72,12 +73,10 @@ def put(fields: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
 def told(tag: BaseModel, columns: tuple[Column, ...]) -> dict[str, Any]:
     """The fields of a tag that must be told to have it again: those that are not at their default, and its `type`.
 
-    They come in the order of the columns.
-    A nested model that is there though all of it is at its defaults tells one of its fields, for a list of cells has
-    no other way to say so.
+    They come in the order of the columns. A nested model that is there though all of it is at its defaults tells one of
+    its fields, for a list of cells has no other way to say so.
     """
-    fields = tag.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-    whole: dict[str, Any] | None = None
+    fields = _unlike_default(tag)
     # a reader of the list looks for the type, also where it is the default
     silent: list[tuple[str, ...]] = [
         column.path for column in columns if column.path == ("type",) and "type" not in fields
@@ -86,12 +85,51 @@ def told(tag: BaseModel, columns: tuple[Column, ...]) -> dict[str, Any]:
         if value_at(fields, group) == {}:
             silent += [column.path for column in columns if column.path[: len(group)] == group]
     for path in silent:
-        whole = whole or tag.model_dump(mode="json", by_alias=True)
-        value = value_at(whole, path)
-        if value is not MISSING and value is not None and value_at(fields, path[:-1]) in ({}, fields):
-            put(fields, path, value)
+        value = _attribute(tag, path)
+        if value is not None and value_at(fields, path[:-1]) in ({}, fields):
+            put(fields, path, _as_json(value))
     order = _order(columns)
     return {key: fields[key] for key in sorted(fields, key=lambda key: order.get(key, len(order)))}
+
+
+def _unlike_default(model: BaseModel) -> dict[str, Any]:
+    """The fields of a model that are not at their default, nested ones too.
+
+    Made here and not by `model_dump`, because a model may give its whole self as something shorter that is no columns.
+    """
+    fields: dict[str, Any] = {}
+    for attribute, key, field in _fields(type(model)):
+        value = getattr(model, attribute)
+        if field.is_required() or value != _default_of(field):
+            fields[key] = _unlike_default(value) if isinstance(value, BaseModel) else _as_json(value)
+    return fields
+
+
+def _attribute(model: BaseModel, path: tuple[str, ...]) -> Any:
+    """The value of a field of a model, or of one nested in it; None where there is none."""
+    value: Any = model
+    for part in path:
+        if not isinstance(value, BaseModel):
+            return None
+        value = next((getattr(value, name) for name, key, _ in _fields(type(value)) if key == part), None)
+    return value
+
+
+def _default_of(field: FieldInfo) -> Any:
+    if field.default_factory is None:
+        return field.default
+    return field.get_default(call_default_factory=True, validated_data={})
+
+
+def _as_json(value: Any) -> Any:
+    plain = value is None or type(value) in (str, int, float, bool)
+    return value if plain else to_jsonable_python(value, by_alias=True)
+
+
+@cache
+def _fields(model: type[BaseModel]) -> tuple[tuple[str, str, FieldInfo], ...]:
+    """Attribute, name in the file and description of each field."""
+    return tuple((name, field.alias or name, field) for name, field in model.model_fields.items())
 
 
 @cache
@@ -162,4 +200,4 @@ def _can_be_told(model: type[BaseModel]) -> bool:
 def _has_something(field: FieldInfo) -> bool:
     if _only_model(set(_leaves(field.annotation)) - {NoneType}) is not None:
         return False
-    return field.is_required() or field.get_default(call_default_factory=True, validated_data={}) is not None
+    return field.is_required() or _default_of(field) is not None

@@ -52,7 +52,7 @@ def key_of(tag: BaseModel | Mapping[str, Any]) -> str:
     if isinstance(own, str):
         return own
     fields = tag.model_dump(mode="json") if isinstance(tag, BaseModel) else tag
-    return "/".join(str(part) for name in ("tenant", "site", "asset", "name") if (part := fields.get(name)))
+    return "/".join(str(part) for name in ("tenant", "site", "asset", "node", "name") if (part := fields.get(name)))
 
 
 def changes_of(

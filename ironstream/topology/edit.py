@@ -73,6 +73,8 @@ def with_tags(text: str, pipeline: int, items: Sequence[Item]) -> str:
 def _in_block(text: str, tags: SequenceNode, items: Sequence[Item], newline: str) -> str:
     begin = _line_start(text, tags.start_mark.index)
     indent = tags.start_mark.index - begin
+    while _is_comment(above := text[_line_start(text, begin - 1) : begin]):
+        begin -= len(above)
     end = tags.end_mark.index
     if not text[_line_start(text, end) : end].strip():
         # a block ends where the next thing begins: the blanks before that are not its own
@@ -106,21 +108,27 @@ class _Segment:
 def _segments(region: str, indent: int) -> tuple[list[_Segment], str]:
     """The items of a block list, and the comments after the last one, which belong to what follows."""
     dash = re.compile(rf" {{{indent}}}-(?=[ \t\r\n]|$)")
+    before: list[str] = []
     blocks: list[list[str]] = []
     for line in _LINES.findall(region):
         if dash.match(line):
             blocks.append([line])
-        elif blocks:
-            blocks[-1].append(line)
+        else:
+            (blocks[-1] if blocks else before).append(line)
     segments: list[_Segment] = []
-    above = ""
+    above = "".join(before)
     for block in blocks:
         own = len(block)
-        while own > 1 and (not block[own - 1].strip() or block[own - 1].lstrip().startswith("#")):
+        while own > 1 and _is_comment(block[own - 1]):
             own -= 1
         segments.append(_Segment(above, "".join(block[:own])))
         above = "".join(block[own:])
     return segments, above
+
+
+def _is_comment(line: str) -> bool:
+    """Whether a line has nothing but a comment, or nothing at all."""
+    return line.isspace() or line.lstrip().startswith("#")
 
 
 def _entry(fields: Mapping[str, Any], indent: int, newline: str, comment: str = "") -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -42,5 +41,14 @@ def scalar(value: Any) -> str:
         case str() if _PLAIN.fullmatch(value) and resolve(value) == value and value.lower() not in _OF_YAML_1_1:
             return value
         case str():
-            return json.dumps(value, ensure_ascii=not value.isprintable())
+            return '"' + "".join(map(_escaped, value)) + '"'
     raise TypeError(f"{type(value).__name__} is no YAML")
+
+
+def _escaped(sign: str) -> str:
+    if sign in '"\\':
+        return "\\" + sign
+    code = ord(sign)
+    if sign.isprintable():
+        return sign
+    return f"\\x{code:02x}" if code <= 0xFF else f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"

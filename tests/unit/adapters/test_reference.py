@@ -140,3 +140,12 @@ def test_every_adapter_has_a_sample() -> None:
     used = {YAML(typ="safe").load(sample)["adapter"] for sample in SAMPLES}
 
     assert used == set(ADAPTERS)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_device_of_which_no_tag_is_known_yet_can_be_described_for_browsing(sample: Path) -> None:
+    pipeline = YAML(typ="safe").load(sample)
+    kind = ADAPTERS[pipeline["adapter"]]
+    config = {key: value for key, value in pipeline["config"].items() if key != "tags"}
+
+    kind.config_model.model_validate({**kind.blank, **config})
