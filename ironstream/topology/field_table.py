@@ -73,8 +73,10 @@ def _default(field: FieldInfo) -> str:
     value = to_jsonable_python(field.get_default(call_default_factory=True, validated_data={}), by_alias=True)
     if value is None:
         return "–"
-    if isinstance(value, dict) and value:
+    rows = value if isinstance(value, list) else []
+    parts = [part for row in rows if isinstance(row, dict) for part in row.values()]
+    if parts and all(isinstance(part, int | float) for part in parts):
+        return "; ".join(" / ".join(f"{part:.15g}" for part in row.values()) for row in rows)
+    if parts or (isinstance(value, dict) and value):
         return "see there"
-    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-        return "; ".join(" / ".join(f"{part:.15g}" for part in item.values()) for item in value)
     return f"`{json.dumps(value, ensure_ascii=False)}`"
