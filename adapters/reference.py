@@ -84,7 +84,8 @@ def adapters_text(adapters: Mapping[str, AdapterKind] = ADAPTERS) -> str:
 
     parts = [_INTRODUCTION]
     for chapter in sorted({_chapter(model) for model in models}, key=lambda name: (name == _SHARED, name)):
-        parts.append(f"## {chapter}\n")
+        readme = f"What it does, and what is good to know: [README](../adapters/{chapter}/README.md).\n"
+        parts.append(f"## {chapter}\n" if chapter == _SHARED else f"## adapters/{chapter}\n\n{readme}")
         for model in sorted((m for m in models if _chapter(m) == chapter), key=lambda m: m not in kinds):
             definition = definitions[references[model, "validation"]["$ref"]]
             table = field_table(model, definition["properties"], named)
