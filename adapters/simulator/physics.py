@@ -6,27 +6,12 @@ Temperatures in °C, pressures in bar, speed in rpm, flows in m³/h, levels in %
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import exp, nan, pi, sin
+from math import nan, pi, sin
 from random import Random
-from typing import Protocol
 
-STEP_S = 0.05
-"""Machines move in steps of this size whatever the polling, so a run is the same however often it is looked at."""
-
-
-class Machine(Protocol):
-    """One device of the plant."""
-
-    @property
-    def answers(self) -> bool:
-        """Whether the device is on the bus."""
-
-    def step(self) -> None:
-        """Move on by STEP_S."""
-
-
-def _towards(value: float, goal: float, tau_s: float) -> float:
-    return goal + (value - goal) * exp(-STEP_S / tau_s)
+from adapters.simulator.boiler import Boiler
+from adapters.simulator.machine import STEP_S, Machine, towards
+from adapters.simulator.press import Press
 
 
 @dataclass(slots=True)
@@ -87,16 +72,16 @@ class Pump:
         if self.running:
             self.run_time_s += STEP_S
             hot = 130.0 if self.overheats else 62.0 + 2 * sin(2 * pi * self.time_s / 60)
-            self.temperature = _towards(self.temperature, hot, 18.5)
+            self.temperature = towards(self.temperature, hot, 18.5)
             if self.temperature >= self.TRIP_AT:
                 self.running, self.tripped, self.rest_s = False, True, 5.0
         else:
-            self.temperature = _towards(self.temperature, 25.0, 18.0)
+            self.temperature = towards(self.temperature, 25.0, 18.0)
             if self.temperature < self.RESTART_BELOW:
                 self.tripped = False
                 self.rest_s -= STEP_S
                 self.running = self.rest_s <= 0
-        self.speed = _towards(self.speed, 1480.0 if self.running else 0.0, 1.0)
+        self.speed = towards(self.speed, 1480.0 if self.running else 0.0, 1.0)
 
 
 @dataclass(slots=True)
@@ -232,10 +217,12 @@ class Flowmeter:
 
 @dataclass(slots=True)
 class Plant:
-    """The five machines by Modbus unit id; `seed` decides all noise."""
+    """Five machines by Modbus unit id, a boiler on OPC UA and a press on MQTT; `seed` decides all noise."""
 
     seed: int = 1
     machines: dict[int, Machine] = field(init=False)
+    boiler: Boiler = field(init=False)
+    press: Press = field(init=False)
     _steps: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -246,10 +233,13 @@ class Plant:
             4: Compressor(Random(f"{self.seed}/compressor-1")),
             5: Flowmeter(Random(f"{self.seed}/flowmeter-1")),
         }
+        self.boiler = Boiler(Random(f"{self.seed}/boiler-1"))
+        self.press = Press(Random(f"{self.seed}/press-1"))
 
     def advance_to(self, time_s: float) -> None:
         """Move every machine to `time_s` after the start; a time that has passed changes nothing."""
+        machines: tuple[Machine, ...] = (*self.machines.values(), self.boiler, self.press)
         while (self._steps + 1) * STEP_S <= time_s:
             self._steps += 1
-            for machine in self.machines.values():
+            for machine in machines:
                 machine.step()

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from adapters.modbus.config import DataType, RegisterKind
 from adapters.modbus.decode import encode, encode_string, to_words
-from adapters.simulator.physics import Compressor, Machine
+from adapters.simulator.machine import Machine
+from adapters.simulator.physics import Compressor
 
 ASSETS: Final = {1: "pump-1", 2: "pump-2", 3: "tank-1", 4: "compressor-1", 5: "flowmeter-1"}
 """Asset by unit id."""

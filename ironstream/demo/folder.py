@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,11 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from adapters.simulator.ports import PORTS
 from ironstream.embedded.locks import try_lock
 from ironstream.errors import ConfigurationError
 
 _MARK = "ironstream-demo.lock"
-SAMPLE_PORT = 5020
-"""Port of the simulated plant in the sample topology."""
 
 
 @contextmanager
@@ -65,16 +64,24 @@ def sample_topology() -> Path:
     raise ConfigurationError("There is no topology.yaml to show.", "Run the demo in a checkout of ironstream.")
 
 
-def write_topology(source: Path, target: Path, port: int) -> None:
-    """A copy of the sample whose pipelines read the simulated plant at `port`. Raises ConfigurationError."""
+def write_topology(source: Path, target: Path, ports: Mapping[str, int]) -> None:
+    """A copy of the sample whose pipelines read the simulated plant where it listens, `ports` by adapter.
+
+    Raises ConfigurationError.
+    """
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 1000
     try:
         document: Any = yaml.load(source.read_text(encoding="utf-8"))
         for pipeline in document["pipelines"]:
-            if pipeline["config"].get("port") == SAMPLE_PORT:
-                pipeline["config"]["port"] = port
+            config, sample, port = pipeline["config"], PORTS.get(pipeline["adapter"]), ports.get(pipeline["adapter"])
+            if sample is None or port is None:
+                continue
+            if config.get("port") == sample:
+                config["port"] = port
+            elif str(config.get("endpoint", "")).endswith(f":{sample}"):
+                config["endpoint"] = config["endpoint"].removesuffix(str(sample)) + str(port)
         with target.open("w", encoding="utf-8") as file:
             yaml.dump(document, file)
     except (OSError, YAMLError, KeyError, TypeError, AttributeError) as err:

@@ -15,6 +15,7 @@ from typing import Final
 
 from rich.console import Console
 
+from adapters.simulator.ports import ports_in
 from ironstream.commands import children
 from ironstream.commands.children import Child
 from ironstream.commands.kafka_start import start_kafka
@@ -81,13 +82,14 @@ def running_plant(folder: Path, console: Console, stop: Stop) -> Iterator[Plant]
         stack.callback(lambda: run(kafka.stop()))
         settings = settings.model_copy(update={"bootstrap": kafka.bootstrap})
         say("starting the simulated plant")
-        command = children.python("-m", "adapters.simulator", "--port", "0")
+        ports = ("--port", "0", "--opcua-port", "0", "--mqtt-port", "0")
+        command = children.python("-m", "adapters.simulator", *ports)
         simulator = _start(stack, Child("simulator", command, logs / "simulator.log"))
-        # while the plant comes up; its port changes nothing in the topics
+        # while the plant comes up; its ports change nothing in the topics
         specs = specs_of(settings.model_copy(update={"topology": sample_topology()}))
         run(ensure_topics(settings.kafka_client_kwargs(), specs), settings.bootstrap)
-        line = _wait(simulator, lambda: simulator.wait_for("listening on", _POLL_S), stop)
-        write_topology(sample_topology(), topology, int(line.split()[2].rpartition(":")[2]))
+        _wait(simulator, lambda: simulator.wait_for("mqtt listening on", _POLL_S), stop)
+        write_topology(sample_topology(), topology, ports_in(simulator.said()))
         say("starting worker and gateway")
         env = environment(settings) | {"IRONSTREAM_METRICS_PORT": "0", "IRONSTREAM_HEALTH_PORT": "0"}
         worker = _start(stack, Child("worker", children.ironstream("worker"), logs / "worker.log", env))
