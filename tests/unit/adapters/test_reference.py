@@ -146,6 +146,7 @@ def test_every_adapter_has_a_sample() -> None:
 def test_a_device_of_which_no_tag_is_known_yet_can_be_described_for_browsing(sample: Path) -> None:
     pipeline = YAML(typ="safe").load(sample)
     kind = ADAPTERS[pipeline["adapter"]]
-    config = {key: value for key, value in pipeline["config"].items() if key != "tags"}
+    required = {name for name, field in kind.config_model.model_fields.items() if field.is_required()}
+    address = {key: value for key, value in pipeline["config"].items() if key in required - kind.blank.keys()}
 
-    kind.config_model.model_validate({**kind.blank, **config})
+    kind.config_model.model_validate({**kind.blank, **address})
