@@ -136,12 +136,26 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """What the device sent and nobody can read: kept as a dead letter, with its own bytes.
+
+    `origin` says where it came from (`mqtt:` and the topic), `detail` what is wrong with it.
+    """
+
+    origin: str
+    payload: bytes
+    detail: str
+    gateway_time_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Received:
     """What one read gave. A `receipt` is handed to `Adapter.acknowledge` once Kafka has all of it."""
 
     samples: Sequence[Sample] = ()
     alarms: Sequence[DeviceAlarm] = ()
     faults: Sequence[Fault] = ()
+    refused: Sequence[Refused] = ()
     receipt: object | None = None
 
 

@@ -18,7 +18,8 @@ from ironstream.contract import (
     Timestamps,
     asset_key,
 )
-from ironstream.gateway.adapter import DeviceAlarm, Point, Sample, Value
+from ironstream.dlq import PREFIX as DLQ_PREFIX
+from ironstream.gateway.adapter import DeviceAlarm, Point, Refused, Sample, Value
 from ironstream.gateway.pipeline import PipelineSpec
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -65,7 +66,11 @@ class Envelope:
         Most of a reading is the same each time, and an adapter makes a hundred thousand a second: only what changes
         is written anew.
         """
-        series = self._series.get(sample.point.key) or self._open(sample.point)
+        point = sample.point
+        series = self._series.get(point.key) or self._open(point)
+        if series.unit is not point.unit and series.unit != point.unit:
+            # a device that tells its own units may change one
+            series = self._open(point, series.seq)
         value = sample.value
         if isinstance(value, str):
             raise TypeError(f"{sample.parameter}: text is an event, not a reading")
@@ -132,7 +137,7 @@ class Envelope:
         )
         return _ENCODER.encode(record)
 
-    def _open(self, point: Point) -> _Series:
+    def _open(self, point: Point, seq: int = 0) -> _Series:
         tenant_id, site_id, asset_id = self._asset(point)
         head = {
             "schema_version": SCHEMA_VERSION,
@@ -149,9 +154,23 @@ class Envelope:
             head=_ENCODER.encode(head).removesuffix(b"}"),
             tail=_ENCODER.encode(self._origin).removeprefix(b"{") + b"}",
             boot=self._boot.encode(),
+            unit=point.unit,
+            seq=seq,
         )
         self._series[point.key] = series
         return series
+
+    def dead_letter(self, refused: Refused) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
+        """Key and headers of the dead letter of what cannot be read; it has the asset of the pipeline, if any."""
+        pipeline = self._pipeline
+        key = asset_key(pipeline.tenant_id, pipeline.site_id, pipeline.asset_id or pipeline.id)
+        headers = {
+            "reason": "malformed",
+            "detail": refused.detail,
+            "topic": refused.origin,
+            "time": iso(refused.gateway_time_us),
+        }
+        return key, tuple((DLQ_PREFIX + name, text.encode("utf-8", "replace")) for name, text in headers.items())
 
     def _asset(self, of: Point | DeviceAlarm) -> tuple[str, str, str]:
         pipeline = self._pipeline
@@ -172,6 +191,7 @@ class _Series:
     head: bytes
     tail: bytes
     boot: bytes
+    unit: str | None
     seq: int = 0
 
 

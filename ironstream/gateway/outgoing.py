@@ -32,11 +32,13 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
     value: bytes
     priority: Priority = Priority.NORMAL
     delivery: Delivery | None = None
+    headers: tuple[tuple[str, bytes], ...] = ()
 
     @property
     def size(self) -> int:
         """Bytes of memory that the record is counted with."""
-        return len(self.value) + len(self.key or b"") + _OVERHEAD_BYTES
+        headers = sum(len(name) + len(value) for name, value in self.headers)
+        return len(self.value) + len(self.key or b"") + headers + _OVERHEAD_BYTES
 
     def settle(self) -> None:
         """Kafka has it, or never will: nobody need wait for it."""

@@ -177,7 +177,9 @@ class KafkaPublisher:
         for record in batch:
             try:
                 topic = self._settings.topic_prefix + record.topic
-                futures.append(await producer.send(topic, value=record.value, key=record.key))
+                futures.append(
+                    await producer.send(topic, value=record.value, key=record.key, headers=list(record.headers))
+                )
             except KafkaError as error:
                 futures.append(error)
         left: list[Outgoing] = []

@@ -151,6 +151,9 @@ class PipelineRunner:
         for alarm in received.alarms:
             record = self._envelope.alarm(alarm)
             self._send(Topic.ALARMS_RAW, self._envelope.key(alarm), record, Priority.ALARM, delivery)
+        for refused in received.refused:
+            key, headers = self._envelope.dead_letter(refused)
+            self._send(Topic.DLQ_TELEMETRY, key, refused.payload, Priority.EVENT, delivery, headers)
         if delivery is not None:
             delivery.settle()
 
@@ -166,10 +169,18 @@ class PipelineRunner:
             self._send(Topic.TELEMETRY_RAW, key, reading, self._pipeline.priority, delivery)
         self._stats.sent(len(samples), time.time_ns() // 1000)
 
-    def _send(self, topic: str, key: bytes, record: bytes, priority: Priority, delivery: Delivery | None) -> None:
+    def _send(
+        self,
+        topic: str,
+        key: bytes,
+        record: bytes,
+        priority: Priority,
+        delivery: Delivery | None,
+        headers: tuple[tuple[str, bytes], ...] = (),
+    ) -> None:
         if delivery is not None:
             delivery.expect()
-        self._publisher.put(Outgoing(topic, key, record, priority, delivery))
+        self._publisher.put(Outgoing(topic, key, record, priority, delivery, headers))
 
     def _lost(self, kind: str, message: str) -> None:
         """Say once, for every series, that its device is gone: what looks fresh must not be stale."""
@@ -201,10 +212,12 @@ class PipelineRunner:
         faults = list(faults)
         if not faults and not self._known_faults:
             return
+        said = set(self._known_faults)
         for fault in faults:
             self._stats.failed(fault.kind)
             # a unit that is dead for a day is one line in the log, not one per probe
-            if fault.message not in self._known_faults:
+            if fault.message not in said:
+                said.add(fault.message)
                 self._log.warning("read_fault", kind=fault.kind, error=fault.message)
         # one read of a device that speaks by itself says nothing of its other parts
         lost = any(sample.reason == COMM_LOSS for sample in samples) or (
