@@ -12,6 +12,10 @@ from adapters.modbus.adapter import modbus_rtu, modbus_tcp
 from adapters.modbus.config import ModbusTcpConfig, Tag
 from adapters.modbus.mapping import rtu_from_mapping, tcp_from_mapping
 from adapters.modbus.serial_config import ModbusRtuConfig
+from adapters.mqtt.adapter import mqtt
+from adapters.mqtt.config import MqttConfig
+from adapters.mqtt.mapping import mqtt_from_mapping
+from adapters.mqtt.rules import Tag as MqttTag
 from adapters.xbee.adapter import xbee_modbus
 from adapters.xbee.config import XBeeConfig
 from adapters.xbee.mapping import xbee_from_mapping
@@ -23,6 +27,10 @@ _ANY: Final = {"name": "any", "address": 1}
 
 ADAPTERS: Final[Mapping[str, AdapterKind]] = MappingProxyType(
     {
+        "modbus-tcp": AdapterKind(ModbusTcpConfig, Tag, modbus_tcp, tcp_from_mapping),
+        "modbus-rtu": AdapterKind(ModbusRtuConfig, Tag, modbus_rtu, rtu_from_mapping),
+        "mqtt": AdapterKind(MqttConfig, MqttTag, mqtt, mqtt_from_mapping),
+        "xbee-modbus": AdapterKind(XBeeConfig, XBeeTag, xbee_modbus, xbee_from_mapping),
         "modbus-tcp": AdapterKind(ModbusTcpConfig, Tag, modbus_tcp, tcp_from_mapping, {"tags": [_ANY]}),
         "modbus-rtu": AdapterKind(ModbusRtuConfig, Tag, modbus_rtu, rtu_from_mapping, {"tags": [_ANY]}),
         "xbee-modbus": AdapterKind(

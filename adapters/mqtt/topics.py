@@ -30,6 +30,7 @@ class TopicInterpreter:
     """Reads tags and topics of a `MqttConfig`. An `Interpreter`."""
 
     def __init__(self, config: MqttConfig) -> None:
+        self._keeps = config.session_expiry_s > 0
         self._routes = routes_of(config)
         self._exact = {route.pattern.filter: route for route in reversed(self._routes) if not route.pattern.wild}
         self._wild = [route for route in self._routes if route.pattern.wild]
@@ -142,7 +143,8 @@ class TopicInterpreter:
                     continue
                 if isinstance(told, int | float) and not isinstance(told, bool):
                     told = scaled(told, value.config.scale, value.config.offset)
-                yield sample_of(message, point, told, own_us), value.silence_s, source
+                sample = sample_of(message, point, told, own_us, repeatable=self._keeps)
+                yield sample, value.silence_s, source
 
     def _point(self, value: ValueRoute, series: Series, told: Value) -> Point:
         """The point of a series; where its type is left to the payload, text makes it an event and a state both."""
@@ -169,34 +171,50 @@ class TopicInterpreter:
                 continue
             if told.unit is not None and told.unit != point.unit and value.config.unit is None:
                 point = replace(point, unit=told.unit)
-            sample = sample_of(message, point, told.value, told.device_time_us)
-            if told.gateway_time_us is not None:
-                sample = replace(sample, gateway_time_us=told.gateway_time_us, device_time_us=told.device_time_us)
-            if sample.reason is None and (told.quality is not Quality.GOOD or told.reason):
-                sample = replace(sample, quality=told.quality, reason=told.reason)
-            yield replace(sample, historical=sample.historical or told.historical), value.silence_s, message.topic
+            sample = sample_of(
+                message,
+                point,
+                told.value,
+                told.device_time_us,
+                quality=told.quality,
+                reason=told.reason,
+                historical=told.historical,
+                gateway_us=told.gateway_time_us,
+                repeatable=self._keeps,
+            )
+            yield sample, value.silence_s, message.topic
 
 
-def sample_of(message: Message, point: Point, value: Value, own_us: int | None) -> Sample:
+def sample_of(
+    message: Message,
+    point: Point,
+    value: Value,
+    own_us: int | None,
+    *,
+    quality: Quality = Quality.GOOD,
+    reason: str | None = None,
+    historical: bool = False,
+    gateway_us: int | None = None,
+    repeatable: bool = False,
+) -> Sample:
     """The sample of a value that came with a message; `own_us` is its own time (µs since the epoch), if it has one.
 
     Without one, a message that came at once is as old as its arrival; one that a broker has kept is of a time that
-    nobody knows. A message of QoS 1 or 2 may come once more after a crash, and its own time then tells the repeat.
+    nobody knows. `gateway_us`: another gateway read it then. `repeatable`: the broker may tell it once more after a
+    crash of ours, and its own time then tells the repeat.
     """
-    if own_us is None and not message.retained and not message.backlog:
-        device_us: int | None = message.received_us
-    else:
-        device_us = own_us
-    bad = value is None or not is_finite(value)
+    at_once = not (message.retained or message.backlog or historical) and gateway_us is None
+    if value is None or not is_finite(value):
+        value, quality, reason = None, Quality.BAD, reason or NOT_A_NUMBER
     return Sample(
         point,
-        None if bad else value,
-        message.received_us,
-        device_us,
-        Quality.BAD if bad else Quality.GOOD,
-        NOT_A_NUMBER if bad else None,
-        historical=message.retained,
-        numbered=message.qos == 0 or own_us is None,
+        value,
+        message.received_us if gateway_us is None else gateway_us,
+        message.received_us if own_us is None and at_once else own_us,
+        quality,
+        reason,
+        message.retained or historical,
+        not repeatable or message.qos == 0 or own_us is None,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -24,7 +24,7 @@ from adapters.mqtt.values import UnfitValueError, ValueType, from_json, scaled
 from ironstream.contract import Quality
 from ironstream.gateway.adapter import COMM_LOSS, Fault, Point, Sample
 
-_QUALITIES: Final = {
+_QUALITIES: Final[Mapping[int | None, tuple[Quality, str | None]]] = {
     0: (Quality.BAD, "device_bad"),
     192: (Quality.GOOD, None),
     500: (Quality.UNCERTAIN, "device_stale"),
@@ -175,11 +175,18 @@ class SparkplugInterpreter:
                 self._points.setdefault((told.source, told.name), {})[""] = point
             else:
                 point = self._point(told, suffix, type_)
-            sample = sample_of(told.message, point, value, told.time_us)
-            if sample.reason is None and told.metric.quality in _QUALITIES:
-                quality, reason = _QUALITIES[told.metric.quality]
-                sample = replace(sample, quality=quality, reason=reason)
-            into.samples.append(replace(sample, historical=told.metric.historical))
+            quality, reason = _QUALITIES.get(told.metric.quality, (Quality.GOOD, None))
+            into.samples.append(
+                sample_of(
+                    told.message,
+                    point,
+                    value,
+                    told.time_us,
+                    quality=quality,
+                    reason=reason,
+                    historical=told.metric.historical,
+                )
+            )
 
     def _as_tagged(self, tag: Tag, value: Value | None) -> Value | None:
         fit = from_json(value, tag.type)

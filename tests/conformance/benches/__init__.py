@@ -8,11 +8,14 @@ from typing import Final
 from tests.conformance.benches.bench import Bench
 from tests.conformance.benches.modbus import ModbusBench
 from tests.conformance.benches.modbus_rtu import ModbusRtuBench, RtuOverTcpBench
+from tests.conformance.benches.mqtt import MqttBench, SparkplugBench
 from tests.conformance.benches.xbee import XBeeBench
 
 BENCHES: Final[Mapping[str, Callable[[], Bench]]] = {
     "modbus-rtu": ModbusRtuBench,
     "modbus-tcp": ModbusBench,
     "modbus-tcp with RTU frames": RtuOverTcpBench,
+    "mqtt": MqttBench,
+    "mqtt with Sparkplug": SparkplugBench,
     "xbee-modbus": XBeeBench,
 }
