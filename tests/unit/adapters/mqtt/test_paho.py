@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import inspect
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import MQTTProtocolVersion
+
+from adapters.mqtt.paho import PRIVATE_HOOKS, HoldingClient
+
+
+def test_the_private_parts_of_paho_that_are_used_are_where_they_were() -> None:
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+    assert set(PRIVATE_HOOKS) == {"_handle_publish", "_in_messages", "_send_puback", "_send_pubrec"}
+    assert all(hasattr(client, name) for name in PRIVATE_HOOKS)
+    assert list(inspect.signature(client._send_puback).parameters) == ["mid"]
+    assert list(inspect.signature(client._send_pubrec).parameters) == ["mid"]
+    publish = inspect.getsource(mqtt.Client._handle_publish)
+    # the message is kept before or after the answer, but within the same call
+    assert "self._send_puback(message.mid)" in publish
+    assert "self._send_pubrec(message.mid)" in publish
+    assert "self._in_messages[message.mid] = message" in publish
+
+
+def test_a_message_is_shown_when_it_comes_and_confirmed_when_we_say_so() -> None:
+    shown: list[bytes] = []
+    released: list[int] = []
+    client = HoldingClient(
+        "c", MQTTProtocolVersion.MQTTv311, "tcp", True, lambda m: shown.append(bytes(m.payload)), released.append
+    )
+    sent: list[bytes] = []
+    client.on_socket_register_write = lambda *_: None
+    client._packet_queue = lambda command, packet, *_: sent.append(bytes(packet)) or 0  # type: ignore[assignment,func-returns-value]  # stands in for the network
+
+    def packet(command: int, body: bytes) -> None:
+        client._in_packet |= {"command": command, "packet": bytearray(body), "remaining_length": len(body)}  # type: ignore[operator]  # a TypedDict at heart
+
+    packet(0x32, b"\0\1t\0\7one")
+    client._handle_publish()
+    packet(0x34, b"\0\1t\0\x08two")
+    client._handle_publish()
+    assert shown == [b"one", b"two"]
+    assert sent == []
+    client.confirm(7, 1)
+    client.confirm(8, 2)
+    assert [(one[0] >> 4, one[-1]) for one in sent] == [(4, 7), (5, 8)]
+    packet(0x62, b"\0\x08")
+    client._handle_pubrel()
+    assert released == [8]
+    assert sent[-1][0] >> 4 == 7
+    assert shown == [b"one", b"two"]
