@@ -82,7 +82,7 @@ class Inbox:
     @property
     def full(self) -> bool:
         """Whether the broker sends more than it was asked to: reading should pause."""
-        return self._unconfirmed >= self.max_in_flight
+        return self._unconfirmed > self.max_in_flight
 
     def connected(self, session_present: bool, now_s: float) -> None:
         """A new connection; without the old session the broker has forgotten what was not confirmed."""

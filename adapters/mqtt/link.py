@@ -70,6 +70,8 @@ class Link:
         self._answers: dict[int, asyncio.Future[list[ReasonCode]]] = {}
         self._published: dict[int, asyncio.Event] = {}
         self._ended = asyncio.Event()
+        self._subscribed_all = False
+        """Until then what a full inbox holds back could be the answer that is waited for."""
         self.error: AdapterError | None = None
         """Why the connection ended."""
         is_5 = config.version == "5"
@@ -123,6 +125,7 @@ class Link:
                         f"{self._config.where} gives {subscription.filter} with QoS {answer.value} "
                         f"instead of {subscription.qos}"
                     )
+        self._subscribed_all = True
         return notes
 
     def publish(self, publication: Publication) -> int:
@@ -218,7 +221,7 @@ class Link:
                 self._inbox.confirmed(known)
         elif arrival is not Arrival.KNOWN:
             self._wake()
-        if self._inbox.full:
+        if self._inbox.full and self._subscribed_all:
             self._pump.pause()
 
     def _connected(self, _c: object, _d: object, flags: mqtt.ConnectFlags, reason: ReasonCode, _p: object) -> None:

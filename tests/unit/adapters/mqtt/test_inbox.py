@@ -82,15 +82,15 @@ def test_qos_2_is_not_taken_twice_after_it_was_confirmed_until_the_broker_lets_g
 
 def test_memory_is_bounded_for_every_quality_of_service() -> None:
     box = inbox(max_in_flight=2)
-    for mid in (1, 2):
+    for mid in (1, 2, 3):
         assert not box.full
         arrive(box, mid=mid, payload=bytes([mid]))
     assert box.full
     for _ in range(5):
         arrive(box, qos=0, mid=0)
-    assert len(box) == 4
+    assert len(box) == 5
     assert box.dropped == 3
-    (first, _) = taken(box)
+    (first, _, _) = taken(box)
     box.stored(first, 1.0)
     box.confirmed(first)
     assert not box.full
@@ -100,6 +100,7 @@ def test_memory_is_bounded_for_every_quality_of_service() -> None:
 def test_what_an_earlier_connection_left_open_does_not_fill_the_next_one() -> None:
     box = inbox(max_in_flight=1)
     arrive(box)
+    arrive(box, mid=2, payload=b"2")
     assert box.full
     box.connected(True, 2.0)
     assert not box.full
