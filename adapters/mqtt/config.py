@@ -66,6 +66,11 @@ class MqttConfig(ConnectionConfig):
             raise ValueError("; ".join(faults))
         return self
 
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """The session, which a second client of that name would take away."""
+        return (f"client_id {self.client_id} at {self.where} (each pipeline needs its own)",)
+
     def _overlaps(self) -> list[str]:
         filters = [parse_pattern(rule.pattern).filter for rule in self.topics]
         return [

@@ -71,6 +71,8 @@ class MqttBench:
         "surprise",
     )
 
+    secret = ("host", "localhost")
+
     def __init__(self) -> None:
         self._broker = MqttBroker()
         self._client_id = f"conformance-{next(_IDS)}"
@@ -126,6 +128,8 @@ class SparkplugBench:
         "sparkplug": {"groups": ["a/b"], "site": "{line}", "reorder_timeout_s": 0},
     }
     bad_fields = ("host", "version", "sparkplug.groups.0", "sparkplug.site", "sparkplug.reorder_timeout_s")
+
+    secret = ("host", "localhost")
 
     def __init__(self) -> None:
         self._broker = MqttBroker()

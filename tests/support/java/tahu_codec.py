@@ -56,7 +56,8 @@ def _dataset(told: dict[str, Any]) -> Any:
 
 
 def _metric(told: dict[str, Any]) -> Any:
-    type_, value = told["type"], told.get("value")
+    type_: str = told["type"]
+    value: Any = told.get("value")
     if type_ == "DataSet":
         value = _dataset(value)
     elif type_ == "Template":

@@ -12,6 +12,7 @@ from adapters.mqtt.config import MqttConfig
 from adapters.mqtt.connection import ConnectionConfig, TlsConfig
 from adapters.mqtt.rules import FieldRule, Tag, TopicRule
 from adapters.mqtt.sparkplug.config import SparkplugConfig
+from ironstream.topology.claims import claims_of
 from tests.unit.adapters.mqtt.support import config
 
 TAG = {"name": "a", "topic": "a"}
@@ -48,6 +49,10 @@ def test_what_cannot_be_read_is_refused_with_the_reason(fields: dict[str, Any], 
 
 def test_patterns_of_which_one_holds_the_other_may_stand_together() -> None:
     config(topics=[{"pattern": "a/{asset}/x"}, {"pattern": "a/#", "asset": "rest"}])
+
+
+def test_the_session_at_the_broker_has_one_owner() -> None:
+    assert claims_of(config(tags=[TAG])) == ("client_id c at broker:1883 (each pipeline needs its own)",)
 
 
 def test_a_password_is_not_shown() -> None:

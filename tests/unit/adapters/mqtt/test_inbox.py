@@ -5,8 +5,8 @@ from typing import Any
 from adapters.mqtt.inbox import Arrival, Inbox, InFlight
 
 
-def inbox(**fields: int) -> Inbox:
-    made = Inbox(**{"max_in_flight": 4, "max_waiting": 2, **fields})
+def inbox(max_in_flight: int = 4) -> Inbox:
+    made = Inbox(max_in_flight, max_waiting=2)
     made.connected(False, 0.0)
     return made
 
@@ -93,8 +93,8 @@ def test_memory_is_bounded_for_every_quality_of_service() -> None:
     (first, _, _) = taken(box)
     box.stored(first, 1.0)
     box.confirmed(first)
-    assert not box.full
     assert arrive(box, qos=0, mid=0) is Arrival.TAKEN
+    assert arrive(box, mid=4, payload=b"4") is Arrival.TAKEN
 
 
 def test_what_an_earlier_connection_left_open_does_not_fill_the_next_one() -> None:

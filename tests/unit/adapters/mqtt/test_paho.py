@@ -3,13 +3,13 @@ from __future__ import annotations
 import inspect
 
 import paho.mqtt.client as mqtt
-from paho.mqtt.enums import MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from adapters.mqtt.paho import PRIVATE_HOOKS, HoldingClient
 
 
 def test_the_private_parts_of_paho_that_are_used_are_where_they_were() -> None:
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+    client = mqtt.Client(CallbackAPIVersion.VERSION2)
     assert set(PRIVATE_HOOKS) == {"_handle_publish", "_in_messages", "_send_puback", "_send_pubrec"}
     assert all(hasattr(client, name) for name in PRIVATE_HOOKS)
     assert list(inspect.signature(client._send_puback).parameters) == ["mid"]
@@ -32,7 +32,7 @@ def test_a_message_is_shown_when_it_comes_and_confirmed_when_we_say_so() -> None
     client._packet_queue = lambda command, packet, *_: sent.append(bytes(packet)) or 0  # type: ignore[assignment,func-returns-value]  # stands in for the network
 
     def packet(command: int, body: bytes) -> None:
-        client._in_packet |= {"command": command, "packet": bytearray(body), "remaining_length": len(body)}  # type: ignore[operator]  # a TypedDict at heart
+        client._in_packet |= {"command": command, "packet": bytearray(body), "remaining_length": len(body)}
 
     packet(0x32, b"\0\1t\0\7one")
     client._handle_publish()
