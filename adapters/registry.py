@@ -24,15 +24,18 @@ from ironstream.gateway.adapter import AdapterKind
 
 _ANY: Final = {"name": "any", "address": 1}
 """Stands for the tags of a device that is browsed before any is known."""
+_LISTENER: Final = {
+    "client_id": "ironstream-browse",
+    "session_expiry_s": 0,
+    "tags": [{"name": "any", "topic": "ironstream/browse", "qos": 0}],
+}
+"""A client of a broker that is browsed before any topic is known; the broker keeps nothing for it."""
 
 ADAPTERS: Final[Mapping[str, AdapterKind]] = MappingProxyType(
     {
-        "modbus-tcp": AdapterKind(ModbusTcpConfig, Tag, modbus_tcp, tcp_from_mapping),
-        "modbus-rtu": AdapterKind(ModbusRtuConfig, Tag, modbus_rtu, rtu_from_mapping),
-        "mqtt": AdapterKind(MqttConfig, MqttTag, mqtt, mqtt_from_mapping),
-        "xbee-modbus": AdapterKind(XBeeConfig, XBeeTag, xbee_modbus, xbee_from_mapping),
         "modbus-tcp": AdapterKind(ModbusTcpConfig, Tag, modbus_tcp, tcp_from_mapping, {"tags": [_ANY]}),
         "modbus-rtu": AdapterKind(ModbusRtuConfig, Tag, modbus_rtu, rtu_from_mapping, {"tags": [_ANY]}),
+        "mqtt": AdapterKind(MqttConfig, MqttTag, mqtt, mqtt_from_mapping, _LISTENER),
         "xbee-modbus": AdapterKind(
             XBeeConfig, XBeeTag, xbee_modbus, xbee_from_mapping, {"nodes": [{"node_id": "any"}], "tags": [_ANY]}
         ),
