@@ -1,0 +1,16 @@
+"""The adapter of this folder, as the registry names it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from adapters.xbee.adapter import xbee_modbus
+from adapters.xbee.config import XBeeConfig
+from adapters.xbee.mapping import xbee_from_mapping
+from adapters.xbee.tag import Tag
+from ironstream.gateway.adapter import AdapterKind
+
+_ANY: Final = {"nodes": [{"node_id": "any"}], "tags": [{"name": "any", "address": 1}]}
+"""Stands for the radios of a network that is browsed before any is known."""
+
+XBEE_MODBUS: Final = AdapterKind(XBeeConfig, Tag, xbee_modbus, xbee_from_mapping, _ANY)
