@@ -14,6 +14,7 @@ _KINDS: Final = {
     "modbus-rtu": "adapters.modbus.kinds:RTU",
     "modbus-tcp": "adapters.modbus.kinds:TCP",
     "mqtt": "adapters.mqtt.kinds:MQTT",
+    "opcua": "adapters.opcua.kinds:OPCUA",
     "xbee-modbus": "adapters.xbee.kinds:XBEE_MODBUS",
 }
 

@@ -138,7 +138,7 @@ async def test_one_dead_part_of_a_device_does_not_stop_the_others(bench: Bench) 
 
 
 async def test_one_dead_device_does_not_stop_the_others(bench: Bench) -> None:
-    other = BENCHES[bench.adapter]()
+    other = type(bench)()
     await other.start()
     dead = pipeline(other, id="p2", asset_id="pump-2")
     await other.stop()

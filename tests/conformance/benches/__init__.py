@@ -9,6 +9,7 @@ from tests.conformance.benches.bench import Bench
 from tests.conformance.benches.modbus import ModbusBench
 from tests.conformance.benches.modbus_rtu import ModbusRtuBench, RtuOverTcpBench
 from tests.conformance.benches.mqtt import MqttBench, SparkplugBench
+from tests.conformance.benches.opcua import OpcUaPollBench, OpcUaSubscribeBench
 from tests.conformance.benches.xbee import XBeeBench
 
 BENCHES: Final[Mapping[str, Callable[[], Bench]]] = {
@@ -17,5 +18,7 @@ BENCHES: Final[Mapping[str, Callable[[], Bench]]] = {
     "modbus-tcp with RTU frames": RtuOverTcpBench,
     "mqtt": MqttBench,
     "mqtt with Sparkplug": SparkplugBench,
+    "opcua polled": OpcUaPollBench,
+    "opcua subscribed": OpcUaSubscribeBench,
     "xbee-modbus": XBeeBench,
 }

@@ -1,0 +1,244 @@
+"""The tags as they live on one connection, and the samples that their values become. No I/O."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from asyncua import ua
+
+from adapters.opcua.config import OpcUaConfig, Tag
+from adapters.opcua.nodes import NodeName
+from adapters.opcua.status import overflowed, quality
+from adapters.opcua.types import TypeBook, UnknownTypeError
+from adapters.opcua.values import NO_VALUE, Leaf, leaves
+from adapters.opcua.wire import DOUBLE, DataValue, Node, Structure, WireError
+from ironstream.contract import Quality
+from ironstream.gateway.adapter import COMM_LOSS, NOT_A_NUMBER, Fault, Point, Sample
+
+UNREADABLE: Final = "unreadable_value"
+UNKNOWN_TYPE: Final = "unknown_type"
+_REPEAT_S: Final = 50.0
+"""A fault that lasts is told again before health, which looks back a minute, forgets it."""
+_NAMED: Final = 5
+
+
+@dataclass(slots=True)
+class Item:
+    """One tag. `node` None: not found on the server yet. `last_us`: the newest source time that was told.
+
+    `confirms`: the next value is the first of a connection. `part_points`: points of the parts that have been seen.
+    """
+
+    tag: Tag
+    name: NodeName
+    point: Point
+    text_point: Point
+    node: ua.NodeId | None = None
+    data_type: Node | None = None
+    has_history: bool = False
+    enum: Mapping[int, str] | None = None
+    last_us: int | None = None
+    confirms: bool = True
+    is_text: bool = False
+    part_points: dict[str, tuple[Point, Point]] = field(default_factory=dict)
+
+    def points_of(self, path: str) -> tuple[Point, Point]:
+        """The points, for a number and for text, of the part of the value at `path`."""
+        if not path:
+            return self.point, self.text_point
+        points = self.part_points.get(path)
+        if points is None:
+            name = (self.tag.name + path)[:128]
+            points = replace(self.point, parameter=name), replace(self.text_point, parameter=name)
+            self.part_points[path] = points
+        return points
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a number is told just as it comes."""
+        return self.enum is None and self.tag.path is None
+
+    @property
+    def points(self) -> list[Point]:
+        """What is known to be offered."""
+        if self.part_points:
+            return [number for number, _ in self.part_points.values()]
+        return [self.text_point if self.is_text else self.point]
+
+
+def items_of(config: OpcUaConfig) -> list[Item]:
+    """The tags of a configuration, not yet looked for."""
+    made: list[Item] = []
+    for tag in config.tags:
+        report = tag.report if tag.report is not None else config.report
+        point = Point(tag.name, tag.unit, report, tag.event, asset_id=tag.asset)
+        text = Point(tag.name, None, report, is_event=True, asset_id=tag.asset)
+        made.append(Item(tag, config.node(tag.node), point, text, is_text=tag.text))
+    return made
+
+
+class SampleMaker:
+    """Makes samples. `book` is the server's; after an UnknownTypeError was noted in `unknown`, learn and make again."""
+
+    def __init__(self, config: OpcUaConfig, book: TypeBook, troubles: Troubles) -> None:
+        self._max_parts = config.max_parts
+        self._book = book
+        self._troubles = troubles
+        self.unknown: set[Node] = set()
+
+    def make(self, item: Item, data: DataValue, now_us: int, *, historical: bool = False) -> list[Sample]:
+        """The samples of one value that was received at `now_us`; its faults are noted."""
+        grade, reason = quality(data.status)
+        device_us = self._device_us(item, data, historical)
+        value = data.value
+        key = item.tag.key
+        if grade is Quality.BAD:
+            if not historical:
+                self._troubles.note(key, reason)
+            return [Sample(point, None, now_us, device_us, grade, reason, historical) for point in _numbers(item)]
+        if not historical:
+            self._troubles.note(key, None)
+            if overflowed(data.status):
+                self._troubles.lost(key)
+        # what nearly every value is: a number, as it is
+        if 0 < data.type <= DOUBLE and item.is_plain and isinstance(value, float | int):
+            if type(value) is float and not math.isfinite(value):
+                value, grade, reason = None, Quality.BAD, NOT_A_NUMBER
+            return [Sample(item.point, value, now_us, device_us, grade, reason, historical)]
+        try:
+            parts = leaves(value, data.type, self._book, self._max_parts + 1)
+        except (UnknownTypeError, WireError) as error:
+            why = UNREADABLE
+            if isinstance(error, UnknownTypeError):
+                self.unknown.add(error.encoding)
+                why = UNKNOWN_TYPE
+            self._troubles.note(key, why)
+            return [Sample(point, None, now_us, device_us, Quality.BAD, why, historical) for point in _numbers(item)]
+        samples: list[Sample] = []
+        for leaf in self._wanted(item, parts, value):
+            samples += _samples(item, leaf, now_us, device_us, grade, reason, historical)
+        return samples
+
+    def _wanted(self, item: Item, parts: list[Leaf], value: object) -> list[Leaf]:
+        path = item.tag.path
+        if path is None:
+            if len(parts) > self._max_parts:
+                self._troubles.note(item.tag.key, "more_than_max_parts")
+            return parts[: self._max_parts]
+        chosen = [leaf._replace(path=leaf.path.removeprefix(path)) for leaf in parts if _is_under(leaf.path, path)]
+        if not chosen and isinstance(value, list | Structure | tuple):
+            chosen = [Leaf("", None, reason=NO_VALUE)]
+            self._troubles.note(item.tag.key, f"no part {path.removeprefix('.')}")
+        return chosen or parts[: self._max_parts]
+
+    def _device_us(self, item: Item, data: DataValue, historical: bool) -> int | None:
+        source_us = data.source_us
+        if source_us is None:
+            return data.server_us
+        if historical:
+            item.last_us = max(item.last_us or source_us, source_us)
+            return source_us
+        confirms, item.confirms = item.confirms, False
+        if item.last_us is None or source_us > item.last_us:
+            item.last_us = source_us
+        elif confirms and data.server_us is not None:
+            # it did not change while we were away: that it holds is news of the moment when the server says so,
+            # and without it the loss would last until the next change
+            return max(data.server_us, source_us)
+        return source_us
+
+
+def _samples(
+    item: Item, leaf: Leaf, now_us: int, device_us: int | None, grade: Quality, reason: str | None, historical: bool
+) -> list[Sample]:
+    number, text = item.points_of(leaf.path)
+    if leaf.reason is not None:
+        if item.is_text:
+            return []
+        return [Sample(number, None, now_us, device_us, Quality.BAD, leaf.reason, historical)]
+    if leaf.is_text:
+        if not leaf.path:
+            item.is_text = True
+        return [Sample(text, leaf.value, now_us, device_us, grade, reason, historical)]
+    word = None
+    if item.enum is not None and isinstance(leaf.value, int):
+        word = item.enum.get(leaf.value)
+        # the word is the event; the number would be a second one of the same change
+        number = replace(number, event=False) if word is not None and number.event else number
+    samples = [Sample(number, leaf.value, now_us, device_us, grade, reason, historical)]
+    if word is not None:
+        samples.append(Sample(text, word, now_us, device_us, grade, reason, historical))
+    return samples
+
+
+def _numbers(item: Item) -> Sequence[Point]:
+    if item.part_points:
+        return [number for number, _ in item.part_points.values()]
+    return () if item.is_text else (item.point,)
+
+
+def _is_under(path: str, wanted: str) -> bool:
+    return path == wanted or path.startswith(wanted + ".")
+
+
+class Troubles:
+    """Nodes that are BAD: told together, when one is added and now and then while they last; not at every value."""
+
+    def __init__(self, where: str, clock_s: Callable[[], float]) -> None:
+        self._where = where
+        self._clock_s = clock_s
+        self._reasons: dict[str, str] = {}
+        self._members: dict[str, dict[str, None]] = {}
+        self._due_s: dict[str, float] = {}
+        self._lost: dict[str, None] = {}
+        self._others: list[Fault] = []
+
+    def note(self, key: str, reason: str | None) -> None:
+        """The node of a tag is BAD for this reason, or (None) not."""
+        before = self._reasons.get(key)
+        if before == reason:
+            return
+        if before is not None:
+            self._members[before].pop(key, None)
+        if reason is None:
+            del self._reasons[key]
+            return
+        self._reasons[key] = reason
+        self._members.setdefault(reason, {})[key] = None
+        self._due_s[reason] = 0.0
+
+    def lost(self, key: str) -> None:
+        """The server dropped values of a tag, because its queue was full."""
+        self._lost[key] = None
+
+    def add(self, fault: Fault) -> None:
+        """Something else."""
+        self._others.append(fault)
+
+    def take(self) -> list[Fault]:
+        """What is to be told now."""
+        faults, self._others = self._others, []
+        if self._lost:
+            names, self._lost = self._lost, {}
+            faults.append(
+                Fault(
+                    "overflow",
+                    f"{self._where} dropped values of {_named(names)}: raise queue_size, or sample less often",
+                )
+            )
+        if self._reasons:
+            now_s = self._clock_s()
+            for reason, members in self._members.items():
+                if members and now_s >= self._due_s[reason]:
+                    self._due_s[reason] = now_s + _REPEAT_S
+                    what = "has no connection to" if reason == COMM_LOSS else f"gives {reason} for"
+                    faults.append(Fault("device", f"{self._where} {what} {_named(members)}"))
+        return faults
+
+
+def _named(names: Mapping[str, None]) -> str:
+    shown = ", ".join(list(names)[:_NAMED])
+    return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"

@@ -1,0 +1,1 @@
+"""OPC UA servers for tests."""
