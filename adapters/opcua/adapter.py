@@ -13,8 +13,9 @@ from adapters.opcua.config import Mode, OpcUaConfig
 from adapters.opcua.connection import Connection
 from adapters.opcua.directory import Directory
 from adapters.opcua.history import Gap
+from adapters.opcua.intake import Batch, Intake
 from adapters.opcua.items import Item, SampleMaker, Troubles, items_of
-from adapters.opcua.listener import Batch, Listener
+from adapters.opcua.listener import Listener
 from adapters.opcua.type_loader import TypeLoader
 from adapters.opcua.types import TypeBook
 from adapters.opcua.wire import DataValue
@@ -116,6 +117,7 @@ class OpcUaSubscriber(OpcUaAdapter):
         super().__init__(config, wall_us=wall_us)
         self._conditions = [Conditions(source) for source in config.alarms]
         self._listener: Listener | None = None
+        self._intake = Intake(config.max_waiting)
         self._gap: Gap | None = None
         self._refresh = False
         self._samples_made: list[Sample] = []
@@ -124,11 +126,12 @@ class OpcUaSubscriber(OpcUaAdapter):
     async def connect(self) -> None:
         """Connect, find the nodes, subscribe, and see what went by since the last value. Raises AdapterError."""
         await super().connect()
+        self._intake = Intake(self._config.max_waiting)
         self._listener = Listener(
-            self._connection, self._directory, self._config, self._items, self._troubles, self._wall_us
+            self._connection, self._directory, self._config, self._items, self._troubles, self._intake, self._wall_us
         )
         await self._listener.open()
-        self._gap = await self._find_gap(self._listener)
+        self._gap = await self._find_gap()
 
     async def read(self) -> Received:
         """What has come: first what history has of the time of a loss, and of those nodes what is new after it."""
@@ -141,16 +144,16 @@ class OpcUaSubscriber(OpcUaAdapter):
         gap = self._gap
         if gap:
             self._samples_made += await gap.step(self._wall_us())
-            now, later = self._parted(listener.take(), gap)
-            listener.put_back(later)
+            now, later = self._parted(self._intake.take(), gap)
+            self._intake.put_back(later)
         else:
-            await listener.wait()
-            now = listener.take()
+            await self._intake.wait()
+            now = self._intake.take()
         try:
             self._samples_made += await self._samples(self._changes(now))
         except BaseException:
             # cancelled, or the connection broke, while a type was asked for: nothing that came is lost by that
-            listener.put_back(now)
+            self._intake.put_back(now)
             raise
         self._take_events(now)
         return self._made()
@@ -158,7 +161,7 @@ class OpcUaSubscriber(OpcUaAdapter):
     def pending(self) -> Received:
         """What has come and was not read."""
         if self._listener is not None:
-            batches = self._listener.take()
+            batches = self._intake.take()
             for item, value, now_us in self._changes(batches):
                 self._samples_made += self._maker.make(item, value, now_us)
             self._take_events(batches)
@@ -170,7 +173,7 @@ class OpcUaSubscriber(OpcUaAdapter):
             await self._listener.close()
         await super().close()
 
-    async def _find_gap(self, listener: Listener) -> Gap | None:
+    async def _find_gap(self) -> Gap | None:
         told = {
             handle
             for handle, item in enumerate(self._items)
@@ -180,7 +183,7 @@ class OpcUaSubscriber(OpcUaAdapter):
             return None
         gap = Gap(self._connection, self._config, self._directory.limits, self._maker, self._troubles)
         now_us = self._wall_us()
-        first_us = await listener.first_values(set(told))
+        first_us = await self._intake.first_values(told, self._config.heartbeat_timeout_s)
         for handle in told:
             gap.add(self._items[handle], first_us.get(handle, now_us), now_us)
         return gap
@@ -223,6 +226,6 @@ class OpcUaSubscriber(OpcUaAdapter):
         return Received(samples, alarms, self._troubles.take())
 
 
-def opcua(config: OpcUaConfig) -> OpcUaAdapter:
+def opcua(config: OpcUaConfig) -> OpcUaPoller | OpcUaSubscriber:
     """The adapter of one server; no I/O yet."""
     return OpcUaPoller(config) if config.mode is Mode.POLL else OpcUaSubscriber(config)

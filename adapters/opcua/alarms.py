@@ -10,6 +10,7 @@ from typing import Any, Final
 from asyncua import ua
 
 from adapters.opcua.config import AlarmSource, SeverityMap
+from adapters.opcua.nodes import node_id
 from adapters.opcua.wire import Node
 from ironstream.contract import Severity
 from ironstream.gateway.adapter import DeviceAlarm, Point, Sample
@@ -51,7 +52,7 @@ def event_filter() -> ua.EventFilter:
     selected = ua.EventFilter()
     for type_id, path in _FIELDS:
         operand = ua.SimpleAttributeOperand()
-        operand.TypeDefinitionId = ua.NodeId(type_id)
+        operand.TypeDefinitionId = node_id(type_id)
         operand.BrowsePath = [ua.QualifiedName(name) for name in path]
         operand.AttributeId = ua.AttributeIds.Value if path else ua.AttributeIds.NodeId
         selected.SelectClauses.append(operand)

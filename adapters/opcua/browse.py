@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from asyncua import ua
 
 from adapters.opcua.directory import Directory
-from adapters.opcua.nodes import portable
+from adapters.opcua.nodes import node_id, portable
 from adapters.opcua.types import TypeBook, UnknownTypeError
 from adapters.opcua.values import leaves
 from adapters.opcua.wire import DATE_TIME, EXTENSION_OBJECT, DataValue, Node, Structure, WireError
@@ -36,7 +36,7 @@ async def walk(directory: Directory, pattern: str) -> AsyncIterator[Offer]:
 
     Those of the Server object come only when the pattern begins with `Server`. Raises AdapterError.
     """
-    start = ua.NodeId(ua.ObjectIds.ObjectsFolder)
+    start = node_id(ua.ObjectIds.ObjectsFolder)
     waiting = deque([_Place(start, (), False)])
     seen = {start}
     while waiting:
@@ -45,13 +45,13 @@ async def walk(directory: Directory, pattern: str) -> AsyncIterator[Offer]:
         units: dict[ua.NodeId, ua.NodeId] = {}
         for place, references in zip(places, found, strict=True):
             for reference in references:
-                node = ua.NodeId(reference.NodeId.Identifier, reference.NodeId.NamespaceIndex)
+                node = node_id(reference.NodeId.Identifier, reference.NodeId.NamespaceIndex)
                 name = str(reference.BrowseName.Name or "")
-                if reference.ReferenceTypeId == ua.NodeId(ua.ObjectIds.HasProperty):
+                if reference.ReferenceTypeId == node_id(ua.ObjectIds.HasProperty):
                     if name == "EngineeringUnits":
                         units[place.node] = node
                     continue
-                is_server = node == ua.NodeId(ua.ObjectIds.Server) and not pattern.startswith("Server")
+                is_server = node == node_id(ua.ObjectIds.Server) and not pattern.startswith("Server")
                 if node in seen or is_server or len(place.path) >= MAX_DEPTH or len(seen) >= MAX_NODES:
                     continue
                 seen.add(node)

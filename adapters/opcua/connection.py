@@ -30,6 +30,8 @@ _CLOSE_S: Final = 1.0
 _CHANNEL_LIFETIME_MS: Final = 3_600_000
 _SESSION_TIMEOUT_MS: Final = 60_000.0
 _NONCE_BYTES: Final = 32
+_CRYPTO: Final[Any] = security_policies
+"""asyncua leaves it without annotations."""
 
 Response = TypeVar("Response")
 
@@ -174,7 +176,7 @@ class Connection:
         offered: list[ua.EndpointDescription],
         identity: pki.Identity | None,
     ) -> None:
-        policy = client.security_policy
+        policy: Any = client.security_policy
         nonce = secrets.token_bytes(_NONCE_BYTES)
         # the server may send its whole chain; what is signed is its own certificate alone
         server = trust.split_chain(endpoint.ServerCertificate)[0] if endpoint.ServerCertificate else None
@@ -225,6 +227,7 @@ class Connection:
         """Put into the parameters who the user is, as `token` wants it."""
         config = self._config
         uri = token_policy(token, endpoint)
+        user: Any
         if token.TokenType == ua.UserTokenType.UserName:
             user = ua.UserNameIdentityToken()
             user.UserName = config.username
@@ -233,12 +236,12 @@ class Connection:
             if uri != NONE_URI:
                 key = trust.split_chain(endpoint.ServerCertificate)[0].public_key()
                 secret = ua.ua_binary.Primitives.Bytes.pack(user.Password + nonce)
-                user.Password, user.EncryptionAlgorithm = security_policies.encrypt_asymmetric(key, secret, uri)
+                user.Password, user.EncryptionAlgorithm = _CRYPTO.encrypt_asymmetric(key, secret, uri)
         elif token.TokenType == ua.UserTokenType.Certificate and config.user_certificate and config.user_key:
             certificate, own_key = pki.load_user(config.user_certificate, config.user_key)
             user = ua.X509IdentityToken()
             user.CertificateData = certificate.public_bytes(Encoding.DER)
-            signed, algorithm = security_policies.sign_asymmetric(own_key, challenge, uri)
+            signed, algorithm = _CRYPTO.sign_asymmetric(own_key, challenge, uri)
             parameters.UserTokenSignature.Algorithm, parameters.UserTokenSignature.Signature = algorithm, signed
         else:
             user = ua.AnonymousIdentityToken()
@@ -267,7 +270,8 @@ class Connection:
 
 def _policy(endpoint: ua.EndpointDescription, identity: pki.Identity | None) -> security_policies.SecurityPolicy:
     if identity is None:
-        return security_policies.SecurityPolicyNone()
+        none: security_policies.SecurityPolicy = _CRYPTO.SecurityPolicyNone()
+        return none
     name = next(name for name, policy in POLICIES.items() if endpoint.SecurityPolicyUri == policy.URI)
     server = trust.split_chain(endpoint.ServerCertificate)[0]
     return POLICIES[Security(name)](server, identity.certificate, identity.key, endpoint.SecurityMode)

@@ -11,7 +11,7 @@ from adapters.opcua.config import OpcUaConfig
 from adapters.opcua.connection import Connection
 from adapters.opcua.items import Item
 from adapters.opcua.messages import read_results
-from adapters.opcua.nodes import NodeName, UnknownNamespaceError, resolve
+from adapters.opcua.nodes import NodeName, UnknownNamespaceError, node_id, resolve
 from adapters.opcua.plan import Limits, chunks, limits
 from adapters.opcua.wire import DataValue, Node
 from ironstream.gateway.adapter import DeviceProtocolError, DeviceRefusedError
@@ -42,7 +42,7 @@ class Directory:
 
     async def load(self) -> None:
         """Read the server's namespaces and limits. Raises AdapterError."""
-        ids = [ua.NodeId(number) for number in (_NAMESPACE_ARRAY, *_OPERATION_LIMITS)]
+        ids = [node_id(number) for number in (_NAMESPACE_ARRAY, *_OPERATION_LIMITS)]
         array, *told = await self.read([(node, ua.AttributeIds.Value) for node in ids])
         if not isinstance(array.value, list):
             raise DeviceProtocolError(
@@ -101,7 +101,7 @@ class Directory:
             for (at, _), result in zip(chunk, answer.Results or (), strict=False):
                 if result.StatusCode.is_good() and result.Targets:
                     target_id = result.Targets[0].TargetId
-                    found[at] = ua.NodeId(target_id.Identifier, target_id.NamespaceIndex)
+                    found[at] = node_id(target_id.Identifier, target_id.NamespaceIndex)
         return found
 
     async def browse(self, nodes: Sequence[ua.NodeId], **description: Any) -> list[list[ua.ReferenceDescription]]:
@@ -162,7 +162,7 @@ def _browse_description(node: ua.NodeId, fields: dict[str, Any]) -> ua.BrowseDes
     description = ua.BrowseDescription()
     description.NodeId = node
     description.BrowseDirection = fields.get("direction", ua.BrowseDirection.Forward)
-    description.ReferenceTypeId = ua.NodeId(fields.get("reference", ua.ObjectIds.HierarchicalReferences))
+    description.ReferenceTypeId = node_id(fields.get("reference", ua.ObjectIds.HierarchicalReferences))
     description.IncludeSubtypes = True
     description.NodeClassMask = fields.get("classes", 0)
     description.ResultMask = ua.BrowseResultMask.All

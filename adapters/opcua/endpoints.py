@@ -67,7 +67,7 @@ def user_token(endpoint: ua.EndpointDescription, config: OpcUaConfig) -> ua.User
         kind = ua.UserTokenType.UserName
     elif config.user_certificate is not None:
         kind = ua.UserTokenType.Certificate
-    tokens = [token for token in endpoint.UserIdentityTokens or () if token.TokenType == kind]
+    tokens: list[ua.UserTokenPolicy] = [token for token in endpoint.UserIdentityTokens or () if token.TokenType == kind]
     if not tokens:
         offered = sorted({_TOKENS.get(token.TokenType, "another") for token in endpoint.UserIdentityTokens or ()})
         raise DeviceSecurityError(

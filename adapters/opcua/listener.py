@@ -1,13 +1,12 @@
-"""One subscription: made, fed with publish requests, watched; what comes waits here to be read."""
+"""One subscription: made, fed with publish requests, watched. What comes goes into an `Intake`."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from asyncua import ua
 
@@ -15,9 +14,11 @@ from adapters.opcua.alarms import event_filter
 from adapters.opcua.config import AlarmSource, OpcUaConfig
 from adapters.opcua.connection import Connection
 from adapters.opcua.directory import Directory
+from adapters.opcua.intake import Batch, Intake
 from adapters.opcua.items import Item, Troubles
-from adapters.opcua.messages import Change, EventFields, Publication, publication, republished
+from adapters.opcua.messages import Change, Publication, publication, republished
 from adapters.opcua.monitoring import data_item, event_item, without_filter
+from adapters.opcua.nodes import node_id
 from adapters.opcua.plan import chunks
 from adapters.opcua.status import symbol
 from adapters.opcua.wire import DataValue
@@ -55,14 +56,6 @@ _FILTER_REFUSED: Final = frozenset(
 )
 
 
-class Batch(NamedTuple):
-    """What one answer brought, when (µs since the epoch)."""
-
-    time_us: int
-    changes: list[Change]
-    events: list[EventFields]
-
-
 class Listener:
     """Handles are places: of `items`, then of `sources`. Every method raises AdapterError but `close`."""
 
@@ -73,6 +66,7 @@ class Listener:
         config: OpcUaConfig,
         items: Sequence[Item],
         troubles: Troubles,
+        intake: Intake,
         wall_us: Callable[[], int],
     ) -> None:
         self._connection = connection
@@ -81,6 +75,7 @@ class Listener:
         self._items = items
         self._sources: Sequence[AlarmSource] = config.alarms
         self._troubles = troubles
+        self._intake = intake
         self._wall_us = wall_us
         self._subscription = 0
         self._silence_s = config.heartbeat_timeout_s
@@ -89,12 +84,6 @@ class Listener:
         self._acknowledge: list[ua.SubscriptionAcknowledgement] = []
         self._failed_items: set[int] = set()
         self._tasks: list[asyncio.Task[None]] = []
-        self._failure: AdapterError | None = None
-        self._come = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
-        self.batches: deque[Batch] = deque()
-        self.waiting = 0
 
     async def open(self) -> None:
         """Create the subscription and its items. An item that cannot be is BAD, and tried again later."""
@@ -105,56 +94,11 @@ class Listener:
         await self.monitor(range(len(self._items)))
         await self._monitor_events()
 
-    async def wait(self) -> None:
-        """Wait until something has come. Raises AdapterError when nothing more will."""
-        while not self.batches:
-            if self._failure is not None:
-                raise self._failure
-            self._come.clear()
-            await self._come.wait()
-
-    def take(self) -> list[Batch]:
-        """What has come."""
-        taken = list(self.batches)
-        self.batches.clear()
-        self.put_back([])
-        return taken
-
-    def put_back(self, batches: Sequence[Batch]) -> None:
-        """These were not for now; they come first the next time."""
-        self.batches.extendleft(reversed(batches))
-        self.waiting = sum(len(batch.changes) + len(batch.events) for batch in self.batches)
-        if self.waiting < self._config.max_waiting // 2 and not self._room.is_set():
-            self._heard_s = time.monotonic()
-            self._room.set()
-
-    async def first_values(self, handles: set[int]) -> dict[int, int]:
-        """Source time of the first value of each of these items, once all have come, or the heartbeat is over."""
-        first: dict[int, int] = {}
-        deadline_s = time.monotonic() + self._silence_s
-        seen = 0
-        while handles and time.monotonic() < deadline_s:
-            for batch in list(self.batches)[seen:]:
-                for change in batch.changes:
-                    if change.value.source_us is not None and change.handle in handles:
-                        first.setdefault(change.handle, change.value.source_us)
-                    handles.discard(change.handle)
-            seen = len(self.batches)
-            if not handles or self._failure is not None or not self._room.is_set():
-                break
-            self._come.clear()
-            try:
-                async with asyncio.timeout_at(asyncio.get_running_loop().time() + deadline_s - time.monotonic()):
-                    await self._come.wait()
-            except TimeoutError:
-                break
-        return first
-
     async def refresh(self) -> None:
         """Ask for all conditions of the server as they are now."""
         call = ua.CallMethodRequest()
-        call.ObjectId = ua.NodeId(ua.ObjectIds.ConditionType)
-        call.MethodId = ua.NodeId(ua.ObjectIds.ConditionType_ConditionRefresh)
+        call.ObjectId = node_id(ua.ObjectIds.ConditionType)
+        call.MethodId = node_id(ua.ObjectIds.ConditionType_ConditionRefresh)
         call.InputArguments = [ua.Variant(self._subscription, ua.VariantType.UInt32)]
         request = ua.CallRequest()
         request.Parameters.MethodsToCall = [call]
@@ -246,23 +190,13 @@ class Listener:
     def _fail(self, handle: int, status: int) -> None:
         if handle not in self._failed_items:
             self._failed_items.add(handle)
-            self._put(Batch(self._wall_us(), [Change(handle, DataValue(None, 0, status, None, None))], []))
-
-    def _put(self, batch: Batch) -> None:
-        if batch.changes or batch.events:
-            self.batches.append(batch)
-            self.waiting += len(batch.changes) + len(batch.events)
-            if self.waiting >= self._config.max_waiting:
-                self._room.clear()
-            self._come.set()
+            self._intake.put(Batch(self._wall_us(), [Change(handle, DataValue(None, 0, status, None, None))], []))
 
     async def _guard(self, work: Coroutine[Any, Any, None]) -> None:
         try:
             await work
         except AdapterError as error:
-            if self._failure is None:
-                self._failure = error
-            self._come.set()
+            self._intake.fail(error)
 
     async def _publish(self) -> None:
         """Ask for what has changed, again and again, but not while nobody takes it.
@@ -270,7 +204,9 @@ class Listener:
         The server then keeps as much of each node as its queue is long, and history has the rest.
         """
         while True:
-            await self._room.wait()
+            if not self._intake.has_room:
+                await self._intake.room()
+                self._heard_s = time.monotonic()
             request = ua.PublishRequest()
             request.Parameters.SubscriptionAcknowledgements, self._acknowledge = self._acknowledge, []
             try:
@@ -303,7 +239,7 @@ class Listener:
             self._sequence = told.sequence
             acknowledgement = ua.SubscriptionAcknowledgement(self._subscription, told.sequence)
             self._acknowledge.append(acknowledgement)
-        self._put(Batch(self._wall_us(), told.changes, told.events))
+        self._intake.put(Batch(self._wall_us(), told.changes, told.events))
         if told.sequence > expected:
             await self._republish(range(expected, told.sequence))
 
@@ -321,7 +257,7 @@ class Listener:
                 )
                 continue
             self._acknowledge.append(ua.SubscriptionAcknowledgement(self._subscription, sequence))
-            self._put(Batch(self._wall_us(), told.changes, told.events))
+            self._intake.put(Batch(self._wall_us(), told.changes, told.events))
 
     async def _watch(self) -> None:
         """Notice that the server is silent, or not running, and try again what could not be monitored."""
@@ -330,12 +266,12 @@ class Listener:
         while True:
             await asyncio.sleep(pause_s)
             now_s = time.monotonic()
-            if self._room.is_set() and now_s - self._heard_s > self._silence_s:
+            if self._intake.has_room and now_s - self._heard_s > self._silence_s:
                 raise DeviceTimeoutError(
                     f"{self._config.where} has sent nothing for {self._silence_s:g} s, not even that it lives",
                     "check the network and the load of the server, or raise heartbeat_timeout_s",
                 )
-            state_id = ua.NodeId(ua.ObjectIds.Server_ServerStatus_State)
+            state_id = node_id(ua.ObjectIds.Server_ServerStatus_State)
             (state,) = await self._directory.read([(state_id, ua.AttributeIds.Value)])
             if isinstance(state.value, int) and state.value != _RUNNING and 0 < state.value < len(_STATES):
                 self._troubles.add(Fault("device", f"{self._config.where} is in state {_STATES[state.value]}"))

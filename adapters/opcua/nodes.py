@@ -8,7 +8,7 @@ import re
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote
 
 from asyncua import ua
@@ -23,6 +23,13 @@ _ELEMENT: Final = re.compile(
 Namespace = int | str
 """Index on the server, or the URI, which stays when the server numbers its namespaces anew."""
 Identifier = int | str | bytes | uuid.UUID
+
+
+def node_id(identifier: Identifier | None, namespace: int = 0) -> ua.NodeId:
+    """A node id; asyncua's annotations want types of its own, its code does not."""
+    make: Any = ua.NodeId
+    made: ua.NodeId = make(identifier, namespace)
+    return made
 
 
 class UnknownNamespaceError(LookupError):
@@ -59,12 +66,12 @@ def resolve(name: NodeName, namespaces: Sequence[str]) -> ua.NodeId | ua.BrowseP
     Raises UnknownNamespaceError.
     """
     if not name.path:
-        return ua.NodeId(name.identifier, _index(name.namespace, namespaces))
+        return node_id(name.identifier, _index(name.namespace, namespaces))
     path = ua.BrowsePath()
-    path.StartingNode = ua.NodeId(ua.ObjectIds.RootFolder)
+    path.StartingNode = node_id(ua.ObjectIds.RootFolder)
     for namespace, text in name.path:
-        element = ua.RelativePathElement()
-        element.ReferenceTypeId = ua.NodeId(ua.ObjectIds.HierarchicalReferences)
+        element: Any = ua.RelativePathElement()
+        element.ReferenceTypeId = node_id(ua.ObjectIds.HierarchicalReferences)
         element.IncludeSubtypes = True
         element.IsInverse = False
         element.TargetName = ua.QualifiedName(text, _index(namespace, namespaces))

@@ -10,6 +10,7 @@ from asyncua import ua
 from asyncua.ua.ua_binary import struct_from_binary
 
 from adapters.opcua.directory import Directory
+from adapters.opcua.nodes import node_id
 from adapters.opcua.types import INT32, TypeBook, structure_type
 from adapters.opcua.wire import EXTENSION_OBJECT, Node, Reader, Structure, WireError
 
@@ -144,7 +145,7 @@ def _number(node: Node) -> int:
 
 
 def _id(node: Node) -> ua.NodeId:
-    return ua.NodeId(node.identifier, node.namespace)
+    return node_id(node.identifier, node.namespace)
 
 
 def _node(node: ua.NodeId) -> Node:

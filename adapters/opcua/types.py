@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from asyncua import ua
 
+from adapters.opcua.nodes import node_id
 from adapters.opcua.wire import EXTENSION_OBJECT, Node, Reader, Structure, WireError
 
 INT32: Final = 6
@@ -25,7 +26,7 @@ class UnknownTypeError(LookupError):
     """A value of a structured type that the server did not define, or not yet; `encoding` names it."""
 
     def __init__(self, encoding: Node) -> None:
-        super().__init__(f"the type with encoding ns={encoding.namespace};i={encoding.identifier} is not known")
+        super().__init__(f"the type with encoding ns={encoding.namespace};{encoding.identifier!r} is not known")
         self.encoding = encoding
 
 
@@ -142,7 +143,7 @@ class TypeBook:
 
 def _standard(value: Structure) -> Record:
     """A structure of OPC UA itself, such as Range, which asyncua knows."""
-    cls = ua.extension_objects_by_typeid.get(ua.NodeId(value.encoding.identifier, 0))
+    cls = ua.extension_objects_by_typeid.get(node_id(value.encoding.identifier, 0))
     if cls is None or value.body is None:
         raise UnknownTypeError(value.encoding)
     try:

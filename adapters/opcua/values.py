@@ -80,5 +80,5 @@ def _leaf(path: str, value: Any, type_: int) -> Leaf:
         case Name():
             return Leaf(path, value.name or "", is_text=True)
         case Node():
-            return Leaf(path, f"ns={value.namespace};{value.identifier}", is_text=True)
+            return Leaf(path, f"ns={value.namespace};{value.identifier!s}", is_text=True)
     return Leaf(path, None, reason=NO_VALUE)

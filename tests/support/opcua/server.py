@@ -14,6 +14,8 @@ from asyncua.common.node import Node
 from asyncua.server.address_space import AttributeValue, NodeData
 from asyncua.server.internal_server import InternalServer
 
+from adapters.opcua.nodes import node_id
+
 URI = "http://example.com/plant"
 
 
@@ -39,13 +41,17 @@ class _QuickInternalServer(InternalServer):
 
 def _copied(nodes: dict[ua.NodeId, NodeData]) -> dict[ua.NodeId, NodeData]:
     copies: dict[ua.NodeId, NodeData] = {}
-    for node_id, node in nodes.items():
+    for name, node in nodes.items():
         made = NodeData(node.nodeid)
-        made.attributes = {key: AttributeValue(value.value) for key, value in node.attributes.items()}
+        made.attributes = {key: AttributeValue(value.value) for key, value in node.attributes.items() if value.value}
         made.references = list(node.references)
         made.call = node.call
-        copies[node_id] = made
+        copies[name] = made
     return copies
+
+
+def _variant(value: Any, type_: Any) -> ua.Variant:
+    return ua.Variant(value, type_)
 
 
 class PlantServer:
@@ -106,6 +112,12 @@ class PlantServer:
             await asyncio.gather(clock, return_exceptions=True)
         await server.stop()
 
+    def cut(self) -> None:
+        """Break every connection, as a network does; the server goes on."""
+        assert self.server is not None
+        for transport in list(self.server.iserver.asyncio_transports):
+            transport.abort()
+
     async def add(self, name: str, value: Any, type_: ua.VariantType | None = None) -> Node:
         self._variables[name] = (value, type_)
         return await self._add(name, value, type_)
@@ -113,7 +125,7 @@ class PlantServer:
     async def set(self, name: str, value: Any, status: int = 0, at: datetime | None = None) -> None:
         """Give a variable a value (of the type it has) with a status, and this moment, or `at`, as source time."""
         data = ua.DataValue(
-            ua.Variant(value, self._variables[name][1]),
+            _variant(value, self._variables[name][1]),
             ua.StatusCode(ua.UInt32(status)),
             SourceTimestamp=ua.DateTime.fromtimestamp((at or datetime.now(UTC)).timestamp(), UTC),
             ServerTimestamp=ua.DateTime.fromtimestamp(datetime.now(UTC).timestamp(), UTC),
@@ -123,7 +135,7 @@ class PlantServer:
 
     async def _add(self, name: str, value: Any, type_: ua.VariantType | None) -> Node:
         node = await self.plant.add_variable(
-            ua.NodeId(name, self.index), ua.QualifiedName(name, self.index), value, type_
+            node_id(name, self.index), ua.QualifiedName(name, self.index), value, type_
         )
         self.nodes[name] = node
         return node
