@@ -89,7 +89,7 @@ class Tag(BaseModel):
 
     name: Parameter = Field(description="Name of the parameter in ironstream.")
     node: str = Field(
-        min_length=3,
+        min_length=1,
         description="The node: nsu=URI;s=NAME, ns=INDEX_OR_ALIAS;i=NUMBER, or a browse path such as /Objects/2:Line.",
     )
     asset: Parameter | None = Field(default=None, description="Asset of this tag; empty: the pipeline's.")
@@ -159,7 +159,7 @@ class AlarmSource(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    notifier: str = Field(default="i=2253", min_length=3, description="The node that notifies; default: the Server.")
+    notifier: str = Field(default="i=2253", min_length=1, description="The node that notifies; default: the Server.")
     asset: Parameter | None = Field(default=None, description="Asset of its alarms; empty: the pipeline's.")
     assets: dict[str, Parameter] = Field(
         default_factory=dict, description="Asset by SourceName, where several machines notify through one node."

@@ -7,7 +7,7 @@ import math
 import re
 import uuid
 from collections.abc import Iterator
-from itertools import islice, product
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from adapters.opcua.status import symbol
@@ -49,14 +49,22 @@ def _walk(path: str, value: Any, type_: int, book: TypeBook) -> Iterator[Leaf]:
             for part in value.fields:
                 yield from _walk(f"{path}.{_UNSUITABLE.sub('_', part.name)}", part.value, part.type, book)
         case Matrix():
-            sizes = [range(max(size, 0)) for size in value.dimensions]
-            for at, inner in zip(product(*sizes), value.values, strict=False):
-                yield from _walk(path + "".join(f".{index}" for index in at), inner, type_, book)
+            for number, inner in enumerate(value.values):
+                yield from _walk(path + _place(number, value.dimensions), inner, type_, book)
         case list():
             for index, inner in enumerate(value):
                 yield from _walk(f"{path}.{index}", inner, type_, book)
         case _:
             yield _leaf(path, value, type_)
+
+
+def _place(number: int, dimensions: tuple[int, ...]) -> str:
+    """Where the value of this number is in a matrix: `.row.column`; its dimensions are only what the server says."""
+    place = ""
+    for size in reversed(dimensions[1:]):
+        number, index = divmod(number, max(size, 1))
+        place = f".{index}{place}"
+    return f".{number}{place}"
 
 
 def _leaf(path: str, value: Any, type_: int) -> Leaf:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ TAGS = [
     {"name": "recipe", "node": f"nsu={URI};s=recipe"},
     {"name": "nothing", "node": f"nsu={URI};s=nothing"},
 ]
+PERCENT = {"name": "percent", "node": f"nsu={URI};s=pressure", "deadband": "10%"}
 VALUES: dict[str, Any] = {"pressure": 4.5, "running": True, "recipe": "stout", "nothing": None}
 
 
@@ -57,7 +59,7 @@ async def _browses(endpoint: str) -> None:
 
 
 async def _comes_back(milo: JavaProcess, endpoint: str) -> None:
-    async with connected(endpoint, tags=[*TAGS, {**TAGS[0], "name": "percent", "deadband": "10%"}]) as seen:
+    async with connected(endpoint, tags=[*TAGS, PERCENT]) as seen:
         await seen.until(lambda: {sample.parameter for sample in seen.samples} >= {*VALUES, "percent"})
         await milo.call("set", variable="pressure", value=5.5)
         await seen.until(lambda: seen.values("pressure")[-1] == 5.5)
@@ -82,7 +84,7 @@ async def _is_spoken_with_in_secret(endpoint: str, pki: Path, certificate: bytes
     (pki / "trusted" / "milo.der").write_bytes(certificate)
     for security in ("auto", "Basic256Sha256"):
         async with connected(endpoint, security=security, **fields) as seen:
-            await seen.until(lambda seen=seen: seen.samples)
+            await seen.until(partial(len, seen.samples))
             assert seen.values("pressure") == [6.5]
     wrong = make(endpoint, security="auto", **{**fields, "password": "guess"})
     with pytest.raises(DeviceSecurityError, match=r"BadUserAccessDenied|BadIdentityTokenRejected"):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from asyncua import Server, ua
 from asyncua.crypto.permission_rules import User, UserRole
+from asyncua.server.user_managers import UserManager
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ironstream.gateway.adapter import DeviceSecurityError
@@ -29,7 +30,7 @@ ALL = (
 )
 
 
-class Users:
+class Users(UserManager):
     """Who may come in: `reader` with his password, and whoever has a certificate or no name."""
 
     def __init__(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ async def test_what_went_by_during_a_loss_comes_from_history_before_what_is_new(
         node = await server.add("a", 0.0)
         await server.add("plain", 0.0)
         assert server.server is not None
-        await server.server.historize_node_data_change(node, period=None, count=1000)
+        await server.server.historize_node_data_change(node, timedelta(days=1), count=1000)
         # a page holds three values, so that several are fetched
         async with connected(server.endpoint, tags=[tag("a"), tag("plain")], history_page=3) as seen:
             await seen.until(lambda: len(seen.samples) >= 2)
@@ -44,7 +45,7 @@ async def test_what_went_by_during_a_loss_comes_from_history_before_what_is_new(
     assert seen.values("a") == [float(number) for number in range(12)]
     assert [s.historical for s in seen.of("a")] == [False] + [True] * 9 + [False] * 2
     assert seen.values("plain") == [0.0, 10.0]
-    times = [s.device_time_us for s in seen.of("a")]
+    times = [s.device_time_us or 0 for s in seen.of("a")]
     assert times == sorted(times)
 
 
@@ -160,21 +161,19 @@ async def test_no_task_outlives_close() -> None:
 
 
 async def test_alarms_follow_their_condition() -> None:
-    async def prepare(server: Server) -> None:
-        nonlocal generator
-        generator = await server.get_event_generator(ua.ObjectIds.AlarmConditionType, server.nodes.server)
-        for name in ("ConditionName", "Retain", "BranchId"):
-            setattr(generator.event, name, None)
+    made: list[Any] = []
 
-    generator: Any = None
+    async def prepare(server: Server) -> None:
+        generator = await server.get_event_generator(ua.ObjectIds.AlarmConditionType)
+        made.append(generator)
 
     async def tell(active: bool, severity: int, message: str) -> None:
-        event = generator.event
+        event = made[0].event
         event.SourceName, event.ConditionName, event.Severity = "Pump 1", "Overheat", severity
         setattr(event, "ActiveState/Id", active)
         setattr(event, "EnabledState/Id", True)
         event.Retain = active
-        await generator.trigger(message=message)
+        await made[0].trigger(message=message)
 
     alarms = [{"asset": "hall", "assets": {"Pump 1": "pump-1"}, "severity": {"critical": 900}}]
     async with PlantServer(prepare=prepare) as server, connected(server.endpoint, alarms=alarms) as seen:

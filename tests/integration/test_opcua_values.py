@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from asyncua import Server, ua
 from asyncua.common.structures104 import new_enum, new_struct, new_struct_field
 
 from ironstream.contract import Quality
-from tests.support.opcua.client import connected
+from tests.support.opcua.client import Seen, connected
 from tests.support.opcua.server import URI, PlantServer
 
 MODES = ("poll", "subscribe")
@@ -63,7 +64,7 @@ async def test_arrays_and_structures_become_a_parameter_for_each_part(mode: str)
             ],
         )
         await server.load_data_type_definitions()
-        motor = ua.Motor(Speed=12.5, Phases=[1, 2, 3])
+        motor: Any = vars(ua)["Motor"](Speed=12.5, Phases=[1, 2, 3])
         await plant.add("motor", motor)
         await plant.add("speed", motor)
 
@@ -124,7 +125,7 @@ async def test_a_status_is_a_quality_with_its_name_and_a_source_time_is_the_devi
                 (ua.StatusCodes.BadSensorFailure, Quality.BAD, "BadSensorFailure", None),
             ):
                 await server.set("a", 2.0, int(status), at)
-                await seen.until(lambda reason=reason: seen.samples[-1].reason == reason)
+                await seen.until(partial(_ends_with, seen, reason))
                 last = seen.samples[-1]
                 assert (last.quality, last.value) == (quality, value)
                 assert last.device_time_us == int(at.timestamp()) * 1_000_000 + 678901
@@ -177,7 +178,7 @@ async def test_a_server_that_takes_few_items_a_call_is_asked_in_parts() -> None:
         tags = [tag(f"t{number}") for number in range(7)]
         for mode in MODES:
             async with connected(server.endpoint, mode=mode, tags=tags, max_items_per_call=3) as seen:
-                await seen.until(lambda seen=seen: len({s.parameter for s in seen.samples}) == 7)
+                await seen.until(partial(_has_seen, seen, 7))
                 assert {s.parameter: s.value for s in seen.samples} == {f"t{n}": float(n) for n in range(7)}
 
 
@@ -201,3 +202,11 @@ async def test_browse_offers_variables_with_value_unit_and_a_tag_that_reads_them
     assert some[0].tag == {"name": "Plant.pressure", "node": f"nsu={URI};s=pressure", "unit": "bar"}
     assert len(servers) > 3
     assert {s.parameter: s.value for s in again.samples} == {"Plant.pressure": 4.5, "Plant.name": "pump"}
+
+
+def _ends_with(seen: Seen, reason: str) -> bool:
+    return seen.samples[-1].reason == reason
+
+
+def _has_seen(seen: Seen, parameters: int) -> bool:
+    return len({sample.parameter for sample in seen.samples}) == parameters

@@ -67,7 +67,7 @@ def make(
     usage: x509.ObjectIdentifier | None = ExtendedKeyUsageOID.SERVER_AUTH,
     number: int = 0,
     bits: int = 2048,
-    digest: hashes.HashAlgorithm | None = None,
+    digest: hashes.SHA256 | None = None,
 ) -> Made:
     """A certificate that is sound unless it is asked to be otherwise."""
     own, subject = key(number, bits), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
