@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Final
 
 from asyncua import ua
 
@@ -18,10 +19,25 @@ from adapters.opcua.items import Item, SampleMaker, Troubles, items_of
 from adapters.opcua.listener import Listener
 from adapters.opcua.type_loader import TypeLoader
 from adapters.opcua.types import TypeBook
-from adapters.opcua.wire import DataValue
+from adapters.opcua.wire import (
+    BYTE_STRING,
+    DATE_TIME,
+    GUID,
+    LOCALIZED_TEXT,
+    STRING,
+    XML_ELEMENT,
+    DataValue,
+    Node,
+)
 from ironstream.gateway.adapter import DeviceAlarm, DeviceConnectionError, Offer, Point, Polled, Received, Sample
 
-_MISSING = DataValue(None, 0, int(ua.StatusCodes.BadNodeIdUnknown), None, None)
+_MISSING: Final = DataValue(None, 0, int(ua.StatusCodes.BadNodeIdUnknown), None, None)
+
+
+_TEXTS = frozenset(
+    Node(0, number) for number in (STRING, DATE_TIME, GUID, BYTE_STRING, XML_ELEMENT, LOCALIZED_TEXT, 294)
+)
+"""Data types whose values are text (294: UtcTime)."""
 
 
 class OpcUaAdapter(Polled):
@@ -65,7 +81,10 @@ class OpcUaAdapter(Polled):
         await self._directory.locate(items)
         await self._loader.learn(item.data_type for item in items if item.data_type is not None)
         for item in items:
-            item.enum = None if item.data_type is None else self._book.enums.get(item.data_type)
+            if item.data_type is not None:
+                item.enum = self._book.enums.get(item.data_type)
+                item.is_parted = item.is_parted or item.data_type in self._book.by_type
+                item.is_text = item.tag.text or (item.data_type in _TEXTS and not item.is_parted)
 
     def _learn(self, book: TypeBook) -> None:
         self._book = book

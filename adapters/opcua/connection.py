@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
@@ -22,14 +23,19 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from adapters.opcua import pki, trust
 from adapters.opcua.config import OpcUaConfig, Security
+from adapters.opcua.credentials import show_user
 from adapters.opcua.endpoints import NONE_URI, POLICIES, choose, signature, token_policy, user_token
 from adapters.opcua.errors import told
+from adapters.opcua.nodes import node_id
 from ironstream.gateway.adapter import DeviceConnectionError, DeviceSecurityError
 
 _CLOSE_S: Final = 1.0
 _CHANNEL_LIFETIME_MS: Final = 3_600_000
 _SESSION_TIMEOUT_MS: Final = 60_000.0
 _NONCE_BYTES: Final = 32
+_RENEW_AT: Final = 0.75
+"""Part of a channel's life after which it is renewed (Part 4, 5.5.2)."""
+_VALUE: Final = ua.AttributeIds.Value
 _CRYPTO: Final[Any] = security_policies
 """asyncua leaves it without annotations."""
 
@@ -48,6 +54,8 @@ class Connection:
         self._port = url.port or 4840
         self._client: UaClient | None = None
         self._renewal: asyncio.Task[None] | None = None
+        self._renew_after_s = 0.0
+        self._asked_s = 0.0
         self.session_timeout_s = _SESSION_TIMEOUT_MS / 1000
 
     async def open(self) -> None:
@@ -72,7 +80,7 @@ class Connection:
             client.disconnect_socket()
             raise
         self._client = client
-        self._renewal = asyncio.create_task(self._renew(client), name=f"renewal of {self._config.where}")
+        self._renewal = asyncio.create_task(self._tend(client), name=f"renewal of {self._config.where}")
 
     async def ask(self, request: Any, response: type[Response], doing: str) -> Response:
         """Send a request and take the answer, whose status is good."""
@@ -106,6 +114,7 @@ class Connection:
     async def _send(self, request: Any, timeout_s: float | None) -> Any:
         if self._client is None or self._client.protocol is None:
             raise ConnectionError("the connection is closed")
+        self._asked_s = time.monotonic()
         return await self._client.protocol.send_request(request, timeout_s)
 
     async def _discover(self) -> list[ua.EndpointDescription]:
@@ -166,7 +175,7 @@ class Connection:
                 f"{self._config.where} hung up when it saw our certificate",
                 f"put {identity.path} into the server's list of trusted certificates",
             ) from error
-        self._renew_after_s = 0.75 * result.SecurityToken.RevisedLifetime / 1000
+        self._renew_after_s = _RENEW_AT * result.SecurityToken.RevisedLifetime / 1000
 
     async def _open_session(
         self,
@@ -196,7 +205,8 @@ class Connection:
         if identity is not None:
             parameters.ClientSignature.Algorithm = policy.AsymmetricSignatureURI
             parameters.ClientSignature.Signature = policy.asymmetric_cryptography.signature(challenge)
-        await asyncio.to_thread(self._show_user, parameters, endpoint, token, challenge, created.ServerNonce or b"")
+        nonce = created.ServerNonce or b""
+        await asyncio.to_thread(show_user, parameters, self._config, endpoint, token, challenge, nonce)
         await client.activate_session(parameters)
 
     def _session_parameters(
@@ -216,56 +226,35 @@ class Connection:
         parameters.RequestedSessionTimeout = max(_SESSION_TIMEOUT_MS, 3000 * self._config.heartbeat_timeout_s)
         return parameters
 
-    def _show_user(
-        self,
-        parameters: ua.ActivateSessionParameters,
-        endpoint: ua.EndpointDescription,
-        token: ua.UserTokenPolicy,
-        challenge: bytes,
-        nonce: bytes,
-    ) -> None:
-        """Put into the parameters who the user is, as `token` wants it."""
-        config = self._config
-        uri = token_policy(token, endpoint)
-        user: Any
-        if token.TokenType == ua.UserTokenType.UserName:
-            user = ua.UserNameIdentityToken()
-            user.UserName = config.username
-            user.Password = (config.password.get_secret_value() if config.password else "").encode()
-            user.EncryptionAlgorithm = None
-            if uri != NONE_URI:
-                key = trust.split_chain(endpoint.ServerCertificate)[0].public_key()
-                secret = ua.ua_binary.Primitives.Bytes.pack(user.Password + nonce)
-                user.Password, user.EncryptionAlgorithm = _CRYPTO.encrypt_asymmetric(key, secret, uri)
-        elif token.TokenType == ua.UserTokenType.Certificate and config.user_certificate and config.user_key:
-            certificate, own_key = pki.load_user(config.user_certificate, config.user_key)
-            user = ua.X509IdentityToken()
-            user.CertificateData = certificate.public_bytes(Encoding.DER)
-            signed, algorithm = _CRYPTO.sign_asymmetric(own_key, challenge, uri)
-            parameters.UserTokenSignature.Algorithm, parameters.UserTokenSignature.Signature = algorithm, signed
-        else:
-            user = ua.AnonymousIdentityToken()
-        user.PolicyId = token.PolicyId
-        parameters.UserIdentityToken = user
-
     def _not_the_same(self, what: str) -> DeviceSecurityError:
         return DeviceSecurityError(
             f"{self._config.where} showed {what} in the session than before it",
             "somebody may stand between, or the server is being reconfigured: try again, then look at the network",
         )
 
-    async def _renew(self, client: UaClient) -> None:
-        """Renew the channel's keys for as long as it lives; when that fails, the next call fails and tells."""
+    async def _tend(self, client: UaClient) -> None:
+        """Renew the channel's keys, and the session while nobody asks for anything, also between polls an hour apart.
+
+        When that fails the connection is cut: the next call fails, and tells.
+        """
+        renew_s = time.monotonic() + self._renew_after_s
         while True:
-            await asyncio.sleep(self._renew_after_s)
+            await asyncio.sleep(max(0.0, min(renew_s - time.monotonic(), self.session_timeout_s / 3)))
             try:
-                parameters = _channel(client.security_policy, ua.SecurityTokenRequestType.Renew)
-                result = await client.open_secure_channel(parameters)
-                client.revolve_security_token()
+                if time.monotonic() >= renew_s:
+                    parameters = _channel(client.security_policy, ua.SecurityTokenRequestType.Renew)
+                    result = await client.open_secure_channel(parameters)
+                    client.revolve_security_token()
+                    renew_s = time.monotonic() + _RENEW_AT * result.SecurityToken.RevisedLifetime / 1000
+                elif time.monotonic() - self._asked_s >= self.session_timeout_s / 3:
+                    wanted = ua.ReadValueId()
+                    wanted.NodeId, wanted.AttributeId = node_id(ua.ObjectIds.Server_ServerStatus_State), _VALUE
+                    request = ua.ReadRequest()
+                    request.Parameters.NodesToRead = [wanted]
+                    await self._send(request, None)
             except (ua.UaError, OSError, TimeoutError):
                 client.disconnect_socket()
                 return
-            self._renew_after_s = 0.75 * result.SecurityToken.RevisedLifetime / 1000
 
 
 def _policy(endpoint: ua.EndpointDescription, identity: pki.Identity | None) -> security_policies.SecurityPolicy:

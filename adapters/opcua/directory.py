@@ -9,6 +9,7 @@ from asyncua import ua
 
 from adapters.opcua.config import OpcUaConfig
 from adapters.opcua.connection import Connection
+from adapters.opcua.errors import told
 from adapters.opcua.items import Item
 from adapters.opcua.messages import read_results
 from adapters.opcua.nodes import NodeName, UnknownNamespaceError, node_id, resolve
@@ -19,6 +20,7 @@ from ironstream.gateway.adapter import DeviceProtocolError, DeviceRefusedError
 _NAMESPACE_ARRAY: Final = 2255
 _OPERATION_LIMITS: Final = (11705, 11714, 12165, 11710, 11712)
 """MaxNodesPerRead, MaxMonitoredItemsPerCall, MaxNodesPerHistoryReadData, …PerBrowse, …PerTranslateBrowsePaths."""
+_DESCRIBING: Final = (ua.AttributeIds.DataType, ua.AttributeIds.ValueRank, ua.AttributeIds.AccessLevel)
 _HISTORY_READ: Final = 0x04
 _TOO_MUCH: Final = frozenset(
     int(code)
@@ -43,7 +45,7 @@ class Directory:
     async def load(self) -> None:
         """Read the server's namespaces and limits. Raises AdapterError."""
         ids = [node_id(number) for number in (_NAMESPACE_ARRAY, *_OPERATION_LIMITS)]
-        array, *told = await self.read([(node, ua.AttributeIds.Value) for node in ids])
+        array, *answers = await self.read([(node, ua.AttributeIds.Value) for node in ids])
         if not isinstance(array.value, list):
             raise DeviceProtocolError(
                 f"{self._config.where} has no NamespaceArray", "no OPC UA server may lack it: see its manual"
@@ -52,7 +54,7 @@ class Directory:
         self.limits = limits(
             self._config.max_items_per_call,
             self._config.server_profile,
-            [one.value if isinstance(one.value, int) and not one.status else None for one in told],
+            [one.value if isinstance(one.value, int) and not one.status else None for one in answers],
         )
 
     async def read(self, wanted: Sequence[tuple[ua.NodeId, int]], max_age_s: float = 0.0) -> list[DataValue]:
@@ -68,7 +70,9 @@ class Directory:
             request.Parameters.TimestampsToReturn = ua.TimestampsToReturn.Both
             request.Parameters.NodesToRead = [_value_id(node, attribute) for node, attribute in chunk]
             try:
-                found = read_results(await self._connection.ask_raw(request, "reading"))
+                answer = await self._connection.ask_raw(request, "reading")
+                with told(self._config.where, "reading"):
+                    found = read_results(answer)
             except DeviceRefusedError as error:
                 if error.code not in _TOO_MUCH or len(chunk) == 1:
                     raise
@@ -134,15 +138,13 @@ class Directory:
         for item, node in zip(wanted, await self.find([item.name for item in wanted]), strict=True):
             item.node = node
         there = [(item, item.node) for item in wanted if item.node is not None]
-        attributes = [(node, ua.AttributeIds.DataType) for _, node in there]
-        if self._config.history:
-            attributes += [(node, ua.AttributeIds.AccessLevel) for _, node in there]
+        attributes = [(node, attribute) for _, node in there for attribute in _DESCRIBING]
         answers = await self.read(attributes, max_age_s=60)
         for at, (item, _) in enumerate(there):
-            item.data_type = answers[at].value if isinstance(answers[at].value, Node) else None
-            if self._config.history:
-                level = answers[len(there) + at].value
-                item.has_history = isinstance(level, int) and bool(level & _HISTORY_READ)
+            data_type, rank, level = (answer.value for answer in answers[3 * at : 3 * at + 3])
+            item.data_type = data_type if isinstance(data_type, Node) else None
+            item.is_parted = isinstance(rank, int) and rank > 0
+            item.has_history = isinstance(level, int) and bool(level & _HISTORY_READ)
 
     def misfit(self, found: int, wanted: int) -> DeviceProtocolError:
         """The error of an answer with too many or too few results."""

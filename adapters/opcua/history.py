@@ -10,6 +10,7 @@ from asyncua import ua
 
 from adapters.opcua.config import OpcUaConfig
 from adapters.opcua.connection import Connection
+from adapters.opcua.errors import told
 from adapters.opcua.items import Item, SampleMaker, Troubles
 from adapters.opcua.messages import HistoryPage, history_pages
 from adapters.opcua.plan import Limits
@@ -29,6 +30,11 @@ class _Wanted:
     before_us: int
     more: bytes | None = None
     count: int = 0
+
+    @property
+    def length_us(self) -> int:
+        """How long the gap is."""
+        return self.before_us - self.after_us
 
 
 class Gap:
@@ -61,9 +67,7 @@ class Gap:
 
     async def step(self, now_us: int) -> list[Sample]:
         """Ask for the next page of the next items. Raises AdapterError; cancelled, it loses nothing."""
-        # a server keeps few continuation points: those that are open go first
-        open_first = sorted(self._wanted.values(), key=lambda wanted: wanted.more is None)
-        chunk = open_first[: self._per_call]
+        chunk = self._next()
         try:
             answer = await self._connection.ask_raw(self._request(chunk), "reading history")
         except DeviceRefusedError as error:
@@ -73,9 +77,18 @@ class Gap:
                 self._give_up(str(error))
             return []
         samples: list[Sample] = []
-        for wanted, page in zip(chunk, history_pages(answer), strict=False):
+        with told(self._config.where, "reading history"):
+            pages = history_pages(answer)
+        for wanted, page in zip(chunk, pages, strict=False):
             samples += self._take(wanted, page, now_us)
         return samples
+
+    def _next(self) -> list[_Wanted]:
+        """The gaps of the next call. It has one range of time: gaps of about one length go together."""
+        # a server keeps few continuation points: those that are open go first
+        ordered = sorted(self._wanted.values(), key=lambda wanted: (wanted.more is None, -wanted.after_us))
+        longest_us = 2 * ordered[0].length_us + 1_000_000
+        return [wanted for wanted in ordered if wanted.length_us <= longest_us][: self._per_call]
 
     def _take(self, wanted: _Wanted, page: HistoryPage, now_us: int) -> list[Sample]:
         item, key = wanted.item, wanted.item.tag.key

@@ -14,7 +14,7 @@ from adapters.opcua.nodes import NodeName
 from adapters.opcua.status import overflowed, quality
 from adapters.opcua.types import TypeBook, UnknownTypeError
 from adapters.opcua.values import NO_VALUE, Leaf, leaves
-from adapters.opcua.wire import DOUBLE, DataValue, Node, Structure, WireError
+from adapters.opcua.wire import DOUBLE, DataValue, Node, WireError
 from ironstream.contract import Quality
 from ironstream.gateway.adapter import COMM_LOSS, NOT_A_NUMBER, Fault, Point, Sample
 
@@ -29,7 +29,8 @@ _NAMED: Final = 5
 class Item:
     """One tag. `node` None: not found on the server yet. `last_us`: the newest source time that was told.
 
-    `confirms`: the next value is the first of a connection. `part_points`: points of the parts that have been seen.
+    `confirms`: the next value is the first of a connection. `is_parted`: an array or a structure, whose parts
+    are known when they have been seen (`part_points`).
     """
 
     tag: Tag
@@ -43,6 +44,7 @@ class Item:
     last_us: int | None = None
     confirms: bool = True
     is_text: bool = False
+    is_parted: bool = False
     part_points: dict[str, tuple[Point, Point]] = field(default_factory=dict)
 
     def points_of(self, path: str) -> tuple[Point, Point]:
@@ -66,6 +68,8 @@ class Item:
         """What is known to be offered."""
         if self.part_points:
             return [number for number, _ in self.part_points.values()]
+        if self.is_parted and self.tag.path is None:
+            return []
         return [self.text_point if self.is_text else self.point]
 
 
@@ -95,44 +99,45 @@ class SampleMaker:
         device_us = self._device_us(item, data, historical)
         value = data.value
         key = item.tag.key
+        trouble = reason if grade is Quality.BAD else None
         if grade is Quality.BAD:
-            if not historical:
-                self._troubles.note(key, reason)
-            return [Sample(point, None, now_us, device_us, grade, reason, historical) for point in _numbers(item)]
-        if not historical:
-            self._troubles.note(key, None)
-            if overflowed(data.status):
-                self._troubles.lost(key)
-        # what nearly every value is: a number, as it is
-        if 0 < data.type <= DOUBLE and item.is_plain and isinstance(value, float | int):
+            samples = [Sample(point, None, now_us, device_us, grade, reason, historical) for point in _numbers(item)]
+        elif 0 < data.type <= DOUBLE and item.is_plain and isinstance(value, float | int):
+            # what nearly every value is: a number, as it is
             if type(value) is float and not math.isfinite(value):
                 value, grade, reason = None, Quality.BAD, NOT_A_NUMBER
-            return [Sample(item.point, value, now_us, device_us, grade, reason, historical)]
+            samples = [Sample(item.point, value, now_us, device_us, grade, reason, historical)]
+        else:
+            parts, trouble = self._parts(item, data)
+            samples = [
+                sample
+                for leaf in parts
+                for sample in _samples(item, leaf, now_us, device_us, grade, reason, historical)
+            ]
+        if not historical:
+            self._troubles.note(key, trouble)
+            if overflowed(data.status):
+                self._troubles.lost(key)
+        return samples
+
+    def _parts(self, item: Item, data: DataValue) -> tuple[list[Leaf], str | None]:
+        """The leaves that are told, and what is wrong with them."""
         try:
-            parts = leaves(value, data.type, self._book, self._max_parts + 1)
+            parts = leaves(data.value, data.type, self._book, self._max_parts + 1)
         except (UnknownTypeError, WireError) as error:
             why = UNREADABLE
             if isinstance(error, UnknownTypeError):
                 self.unknown.add(error.encoding)
                 why = UNKNOWN_TYPE
-            self._troubles.note(key, why)
-            return [Sample(point, None, now_us, device_us, Quality.BAD, why, historical) for point in _numbers(item)]
-        samples: list[Sample] = []
-        for leaf in self._wanted(item, parts, value):
-            samples += _samples(item, leaf, now_us, device_us, grade, reason, historical)
-        return samples
-
-    def _wanted(self, item: Item, parts: list[Leaf], value: object) -> list[Leaf]:
+            known = [Leaf(path, None, reason=why) for path in item.part_points]
+            return known or [Leaf("", None, reason=why)], why
         path = item.tag.path
         if path is None:
-            if len(parts) > self._max_parts:
-                self._troubles.note(item.tag.key, "more_than_max_parts")
-            return parts[: self._max_parts]
+            return parts[: self._max_parts], "more_than_max_parts" if len(parts) > self._max_parts else None
         chosen = [leaf._replace(path=leaf.path.removeprefix(path)) for leaf in parts if _is_under(leaf.path, path)]
-        if not chosen and isinstance(value, list | Structure | tuple):
-            chosen = [Leaf("", None, reason=NO_VALUE)]
-            self._troubles.note(item.tag.key, f"no part {path.removeprefix('.')}")
-        return chosen or parts[: self._max_parts]
+        if chosen:
+            return chosen, None
+        return [Leaf("", None, reason=NO_VALUE)], f"no part {path.removeprefix('.')}"
 
     def _device_us(self, item: Item, data: DataValue, historical: bool) -> int | None:
         source_us = data.source_us

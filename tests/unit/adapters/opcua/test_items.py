@@ -81,6 +81,15 @@ def test_an_array_is_cut_at_max_parts_and_that_is_told() -> None:
     assert "more_than_max_parts" in desk.faults()[0]
 
 
+def test_a_trouble_that_lasts_is_not_told_with_every_value() -> None:
+    desk = Desk(index=7)
+    for _ in range(10):
+        desk.make([1.0])
+    assert len(desk.faults()) == 1
+    desk.make([1.0])
+    assert desk.faults() == []
+
+
 def test_an_element_or_field_that_is_not_there_is_bad_and_told() -> None:
     desk = Desk(index=7)
     assert desk.make([1.0, 2.0]) == [("a", None, 5, Quality.BAD, "no_value")]
@@ -209,21 +218,24 @@ def test_the_source_names_the_asset_where_it_is_mapped() -> None:
 
 
 def test_fields_of_wrong_types_do_no_harm() -> None:
-    for wrong in (None, 7, "x", b"x", Node(0, 1), [1], 1.5):
+    several: list[Any] = [None, 7, "x", b"x", Node(0, 1), [1], 1.5]
+    for wrong in several:
         conditions(events="events").take([wrong] * 11, 1)
-        conditions().take(event(severity=wrong, message=wrong, source=wrong, time=wrong), 1)  # type: ignore[arg-type]  # that is the point
+        conditions().take(event(severity=wrong, message=wrong, source=wrong, time=wrong), 1)
     assert conditions().take([], 1).alarms == []
 
 
 async def test_the_intake_asks_for_no_more_when_it_is_full_and_again_at_half() -> None:
     intake = Intake(10)
     change = Change(0, DataValue(1.0, 11, 0, 5, 5))
+    room: list[bool] = []
     for _ in range(10):
-        assert intake.has_room
+        room.append(intake.has_room)
         intake.put(Batch(1, [change], []))
-    assert not intake.has_room
+    room.append(intake.has_room)
     taken = intake.take()
-    assert intake.has_room
+    room.append(intake.has_room)
+    assert room == [True] * 10 + [False, True]
     intake.put_back(taken[:6])
     assert len(intake.take()) == 6
 
