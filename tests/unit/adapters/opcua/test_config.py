@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 import adapters.opcua
 from adapters.opcua.config import AlarmSource, Deadband, OpcUaConfig, SeverityMap, Tag
 from adapters.opcua.endpoints import NONE_URI, choose, user_token
-from adapters.opcua.mapping import from_mapping
+from adapters.opcua.mapping import opcua_from_mapping
 from adapters.opcua.plan import ServerProfile, chunks, limits
 from ironstream.errors import ConfigurationError
 from ironstream.gateway.adapter import DeviceSecurityError
@@ -93,7 +93,7 @@ def test_config_json_gives_endpoint_user_and_nodes() -> None:
             "ns=2;s=Running": "running",
         }
     }
-    made = OpcUaConfig.model_validate(from_mapping(source, mapping))
+    made = OpcUaConfig.model_validate(opcua_from_mapping(source, mapping))
     assert (made.endpoint, made.username, made.publishing_interval_s) == ("opc.tcp://plc:4840", "u", 0.5)
     assert [(tag.name, tag.node, tag.unit, tag.sampling_interval_s) for tag in made.tags] == [
         ("pressure", "ns=2;s=Pressure", "bar", 0.1),
@@ -104,7 +104,7 @@ def test_config_json_gives_endpoint_user_and_nodes() -> None:
 @pytest.mark.parametrize("mapping", [{}, {"nodes": []}, {"nodes": {"ns=2;s=a": 5, "ns=2;s=b": None}}])
 def test_config_json_without_nodes_names_the_fault(mapping: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=r"mapping\.nodes"):
-        from_mapping({}, mapping)
+        opcua_from_mapping({}, mapping)
 
 
 def test_limits_are_those_of_the_configuration_the_server_or_its_profile() -> None:
