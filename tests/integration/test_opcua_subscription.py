@@ -96,7 +96,23 @@ async def test_a_server_that_falls_silent_is_noticed_by_its_heartbeat() -> None:
         await relay.close()
 
 
-async def test_while_nobody_reads_memory_is_bounded_and_the_server_says_what_it_dropped() -> None:
+async def test_the_session_is_kept_while_polls_are_far_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.opcua.connection._SESSION_TIMEOUT_MS", 300.0)
+    async with PlantServer() as server:
+        await server.add("a", 1.0)
+        relay = await _Relay.to(server.port)
+        endpoint = server.endpoint.replace(str(server.port), str(relay.port))
+        async with connected(endpoint, mode="poll", tags=[tag("a")], heartbeat_timeout_s=0.1) as seen:
+            await seen.until(lambda: seen.samples)
+            before = relay.passed
+            async with asyncio.timeout(20):
+                while relay.passed == before:  # noqa: ASYNC110  bytes have no event
+                    await asyncio.sleep(0.01)
+            await seen.until(lambda: len(seen.samples) == 2)
+        await relay.close()
+
+
+async def test_while_nobody_reads_memory_is_bounded_and_the_newest_values_come_after_it() -> None:
     async with PlantServer() as server:
         for number in range(100):
             await server.add(f"t{number}", 0.0)
@@ -215,6 +231,7 @@ class _Relay:
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.is_silent = False
+        self.passed = 0
         self.port = 0
 
     @classmethod
@@ -241,6 +258,7 @@ class _Relay:
         try:
             while data := await source.read(65536):
                 if not self.is_silent:
+                    self.passed += len(data)
                     sink.write(data)
         finally:
             sink.close()

@@ -24,6 +24,7 @@ class OpcUaPollBench:
         "security": "Basic128Rsa15",
         "surprise": 1,
     }
+    secret = ("host", "localhost")
     bad_fields = ("mode", "tags.0.node", "tags.1.name", "tags.2.index", "security", "surprise")
 
     def __init__(self) -> None:
