@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlparse
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_serializer, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
 from adapters.opcua.nodes import NodeName, parse_node
 from adapters.opcua.plan import ITEMS_IN_ALL, ServerProfile
@@ -52,7 +52,7 @@ class Security(StrEnum):
 
 
 class Deadband(BaseModel):
-    """The server's own deadband: it sends a value that moved further. In a CSV: `0.5` absolute, `2%` percent."""
+    """The server's own deadband: it sends a value that moved further. As text: `0.5` absolute, `2%` percent."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -63,15 +63,11 @@ class Deadband(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _of_a_cell(cls, data: object) -> object:
+    def _of_text(cls, data: object) -> object:
         if isinstance(data, str):
             number = data.strip().removesuffix("%")
             return {"type": "percent" if data.strip().endswith("%") else "absolute", "value": number}
         return data
-
-    @model_serializer
-    def _to_a_cell(self) -> str:
-        return f"{self.value:g}" + ("%" if self.type == "percent" else "")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

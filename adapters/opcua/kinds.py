@@ -1,4 +1,4 @@
-"""What this folder offers to the registry."""
+"""The adapter of this folder, as the registry names it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from adapters.opcua.config import OpcUaConfig, Tag
 from adapters.opcua.mapping import opcua_from_mapping
 from ironstream.gateway.adapter import AdapterKind
 
-OPCUA: Final = AdapterKind(
-    OpcUaConfig, Tag, opcua, opcua_from_mapping, {"tags": [{"name": "any", "node": "i=2258"}]}
-)
+_ANY: Final = {"tags": [{"name": "any", "node": "i=2258"}]}
+"""Stands for the nodes of a server that is browsed before any is known: its clock, which every server has."""
+
+OPCUA: Final = AdapterKind(OpcUaConfig, Tag, opcua, opcua_from_mapping, _ANY)

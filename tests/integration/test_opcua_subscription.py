@@ -38,6 +38,9 @@ async def test_what_went_by_during_a_loss_comes_from_history_before_what_is_new(
             for number in range(1, 11):
                 await server.set("a", float(number))
                 await server.set("plain", float(number))
+            # the server writes its history a little later than its values
+            while len(await server.nodes["a"].read_raw_history(numvalues=100)) < 11:  # noqa: ASYNC110  nor has history
+                await asyncio.sleep(0.01)
             await seen.adapter.connect()
             await server.set("a", 11.0)
             await seen.until(lambda: seen.values("a")[-1] == 11.0)
