@@ -18,8 +18,8 @@ from ironstream.domain.times import to_us
 from ironstream.errors import ConfigurationError
 from ironstream.settings import Settings
 
-_COLUMNS = ("asset", "parameter", "sent", "in raw", "clean", "duplicate", "refused", "expired", "pending", "missing",
-            "unexplained")  # fmt: skip
+_COLUMNS = ("asset", "parameter", "sent", "in raw", "clean", "duplicate", "refused", "expired", "pending", "overflow",
+            "missing", "unexplained")  # fmt: skip
 _MOST_SHOWN = 20
 
 
@@ -38,8 +38,8 @@ def ledger(
 
     What was sent is told by the adapters' own numbers (boot, seq): a hole in them is a reading that never reached
     Kafka. Every reading in telemetry.raw must be clean, a repeat of another, or in the DLQ; or it waits for a worker
-    (pending). Expired: it was clean or refused, and its raw record is gone by retention. Exit code 1 when anything is
-    missing or unexplained.
+    (pending). Overflow: a gateway gave it up because its disk buffer was full, and said so. Expired: it was clean or
+    refused, and its raw record is gone by retention. Exit code 1 when anything is missing or unexplained.
 
     Examples:
 
@@ -97,6 +97,7 @@ def _account(account: Account) -> dict[str, Any]:
         "refused": account.refused,
         "expired": account.expired,
         "pending": account.pending,
+        "overflow": account.overflow,
         "missing": account.missing,
         "unexplained": list(map(_place, account.unexplained)),
         "runs": [
@@ -115,7 +116,7 @@ def _print(book: Book) -> None:
     if unnamed.raw or unnamed.expired:
         rows.append(
             ["(unreadable)", "", "-", unnamed.raw, 0, 0, _reasons(unnamed.refused), unnamed.expired, unnamed.pending,
-             0, _alert(len(unnamed.unexplained))]
+             0, 0, _alert(len(unnamed.unexplained))]
         )  # fmt: skip
     print_table("Ledger", _COLUMNS, rows)
     console = out()
@@ -126,11 +127,11 @@ def _print(book: Book) -> None:
 
 
 def _row(account: Account) -> list[Any]:
-    sent = account.sent if account.runs else "-"
+    sent = account.sent if account.runs or account.dropped else "-"
     return [
         account.asset, account.parameter, sent, account.raw, account.clean, account.duplicate,
-        _reasons(account.refused), account.expired, account.pending, _alert(account.missing),
-        _alert(len(account.unexplained)),
+        _reasons(account.refused), account.expired, account.pending, account.overflow,
+        _alert(account.missing), _alert(len(account.unexplained)),
     ]  # fmt: skip
 
 

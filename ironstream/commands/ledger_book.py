@@ -5,106 +5,16 @@ Memory does not grow with the readings: a run of an adapter is its ranges of num
 
 from __future__ import annotations
 
-from array import array
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
+from ironstream.commands.ledger_sets import Ranges
+from ironstream.overflow import BufferOverflow
 
 TIMES_KEPT: Final = 1024
 """Device times remembered of a series without numbers; the product tells duplicates among the last 128."""
-
-
-class Ranges:
-    """A set of whole numbers as sorted disjoint ranges: a run without holes is one, however long it is."""
-
-    def __init__(self) -> None:
-        self._first: list[int] = []
-        self._last: list[int] = []
-
-    def __contains__(self, number: int) -> bool:
-        at = bisect_right(self._first, number) - 1
-        return at >= 0 and number <= self._last[at]
-
-    def add(self, number: int) -> None:
-        """Put a number in."""
-        at = bisect_right(self._first, number) - 1
-        if at >= 0 and number <= self._last[at] + 1:
-            self._last[at] = max(self._last[at], number)
-        else:
-            at += 1
-            self._first.insert(at, number)
-            self._last.insert(at, number)
-        if at + 1 < len(self._first) and self._first[at + 1] == self._last[at] + 1:
-            del self._first[at + 1]
-            self._last[at] = self._last.pop(at + 1)
-
-    @property
-    def low(self) -> int:
-        """The lowest number."""
-        return self._first[0]
-
-    @property
-    def high(self) -> int:
-        """The highest number."""
-        return self._last[-1]
-
-    def fill(self, other: Ranges) -> int:
-        """Put in what another set has between the lowest and the highest number of this one; returns how many."""
-        low, high, added = self.low, self.high, 0
-        for first, last in zip(other._first, other._last, strict=True):
-            for number in range(max(first, low), min(last, high) + 1):
-                if number not in self:
-                    self.add(number)
-                    added += 1
-        return added
-
-    def holes(self, start: int) -> list[tuple[int, int]]:
-        """First and last of every range from `start` to the highest number that is missing."""
-        firsts = [start, *(last + 1 for last in self._last)]
-        return [(a, b - 1) for a, b in zip(firsts, self._first, strict=False) if a < b]
-
-
-class Offsets:
-    """A set of offsets of one partition, a bit each, from `first` on."""
-
-    def __init__(self, first: int, end: int) -> None:
-        self._first = first
-        self._bits: NDArray[np.uint8] = np.zeros((max(end - first, 0) + 7) // 8, np.uint8)
-
-    def add(self, offset: int) -> None:
-        """Put an offset in; one beyond what was asked for is left out."""
-        at = offset - self._first
-        if 0 <= at < 8 * len(self._bits):
-            self._bits[at >> 3] |= 1 << (at & 7)
-
-    def __contains__(self, offset: int) -> bool:
-        at = offset - self._first
-        return 0 <= at < 8 * len(self._bits) and bool(self._bits[at >> 3] & (1 << (at & 7)))
-
-
-class Numbers:
-    """A set of 64-bit numbers, eight bytes each: filled first, asked afterwards."""
-
-    def __init__(self) -> None:
-        self._new = array("Q")
-        self._sorted: NDArray[np.uint64] = np.empty(0, np.uint64)
-
-    def add(self, number: int) -> None:
-        """Put a number in."""
-        self._new.append(number & 0xFFFF_FFFF_FFFF_FFFF)
-
-    def __contains__(self, number: int) -> bool:
-        if self._new:
-            self._sorted = np.unique(np.concatenate([self._sorted, np.frombuffer(self._new, np.uint64)]))
-            self._new = array("Q")
-        wanted = np.uint64(number & 0xFFFF_FFFF_FFFF_FFFF)
-        at = int(np.searchsorted(self._sorted, wanted))
-        return at < len(self._sorted) and bool(self._sorted[at] == wanted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +50,9 @@ class Account:
     runs: dict[str, Ranges] = field(default_factory=dict)
     partial: bool = False
     """The log that was read does not go back to its beginning: the oldest run may have begun before it."""
+    dropped: dict[str, Ranges] = field(default_factory=dict)
+    """Of each run the numbers that a gateway gave up because its buffer was full."""
+    dropped_unnumbered: int = 0
     earlier: int = 0
     """Numbers within the runs that came before the part of the log that was read."""
     _times: dict[int | str, None] = field(default_factory=dict)
@@ -158,19 +71,34 @@ class Account:
             del self._times[next(iter(self._times))]
         return True
 
-    def _starts(self) -> Iterable[tuple[str, Ranges, int]]:
+    def _spans(self) -> Iterable[tuple[str, int, Ranges, Ranges]]:
+        """Of each run where it starts, what came, and what came or was told to be dropped."""
+        none = Ranges()
         for place, (boot, run) in enumerate(self.runs.items()):
-            yield boot, run, run.low if self.partial and place == 0 else 1
+            start = run.low if self.partial and place == 0 else 1
+            yield boot, start, run, run | self.dropped.get(boot, none)
+        for boot, dropped in self.dropped.items():
+            if boot not in self.runs and not self.partial:
+                yield boot, 1, none, dropped
+            elif boot not in self.runs:
+                # what came between them may stand before that which was read
+                yield from ((boot, first, none, Ranges.of([(first, last)])) for first, last in dropped)
 
     @property
     def sent(self) -> int:
-        """How many readings the runs' numbers say were sent."""
-        return sum(run.high - start + 1 for _, run, start in self._starts()) - self.earlier
+        """How many readings the runs' numbers say were made, those that a gateway dropped included."""
+        return sum(told.high - start + 1 for _, start, _, told in self._spans()) - self.earlier
+
+    @property
+    def overflow(self) -> int:
+        """How many readings a gateway gave up because its buffer was full; they never reached Kafka."""
+        numbered = sum(told.count(start) - came.count(start) for _, start, came, told in self._spans())
+        return numbered + self.dropped_unnumbered
 
     @property
     def holes(self) -> dict[str, list[tuple[int, int]]]:
-        """Of each run the numbers that were sent and never came, as first and last."""
-        found = {boot: run.holes(start) for boot, run, start in self._starts()}
+        """Of each run the numbers that were sent, never came and were not dropped, as first and last."""
+        found = {boot: told.holes(start) for boot, start, _, told in self._spans()}
         return {boot: holes for boot, holes in found.items() if holes}
 
     @property
@@ -204,10 +132,14 @@ class Book:
         self.doubtful: list[tuple[Account, Named, tuple[int, int]]] = []
         """Readings that came to nothing and repeat nothing that was read: unless what they repeat stood before it."""
         self._partial = partial
+        self._told: set[str] = set()
 
     def account(self, reading: Named) -> Account:
         """The series of a reading."""
-        name = reading.asset, reading.parameter
+        return self._account(reading.asset, reading.parameter)
+
+    def _account(self, asset: str, parameter: str) -> Account:
+        name = asset, parameter
         account = self.accounts.get(name)
         if account is None:
             account = self.accounts[name] = Account(*name, partial=self._partial)
@@ -246,6 +178,19 @@ class Book:
             account.duplicate += 1
         else:
             self.doubtful.append((account, reading, place))
+
+    def take_overflow(self, told: BufferOverflow) -> None:
+        """What a gateway has given up, a repeat of it included."""
+        if told.id in self._told:
+            return
+        self._told.add(told.id)
+        asset = f"{told.tenant_id}/{told.site_id}/{told.asset_id}"
+        for part in told.dropped:
+            account = self._account(asset, part.parameter)
+            ranges = [(first, last) for first, last in part.seq if 0 < first <= last] if part.boot else []
+            for first, last in ranges:
+                account.dropped.setdefault(part.boot or "", Ranges()).add_range(first, last)
+            account.dropped_unnumbered += max(0, part.count - sum(last - first + 1 for first, last in ranges))
 
     def take_unnamed(self, place: tuple[int, int], *, refused: str | None, pending: bool) -> None:
         """The next record of telemetry.raw that names no series."""

@@ -1,18 +1,22 @@
-"""Reads the ledger's three topics: what came of every raw record first, then the raw records."""
+"""Reads the ledger's topics: what came of every raw record first, then the raw records."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
+import msgspec
 from aiokafka.admin import AIOKafkaAdminClient
 
 from ironstream.codec import WireReading, decode_readings
-from ironstream.commands.ledger_book import Book, Named, Numbers, Offsets
+from ironstream.commands.ledger_book import Book, Named
+from ironstream.commands.ledger_sets import Numbers, Offsets
 from ironstream.commands.log_reader import LogReader
 from ironstream.contract import DEFAULT_PART, ID_HEADER, IDENTITY_PART, Topic
 from ironstream.domain.times import to_us
+from ironstream.overflow import BufferOverflow
 from ironstream.settings import Settings
 
 Progress = Callable[[str, int, int], None]
@@ -81,6 +85,7 @@ class LedgerReader:
             await self._read_outputs(book, first)
             async for record, readings, fault in self._decoded(raw, "raw readings", start, end):
                 self._take(book, record, readings, fault)
+            await self._read_overflow(book)
             before = Book()
             if self._since_ms is not None and book.is_open:
                 await self._read_before(before, raw, first, start)
@@ -147,6 +152,15 @@ class LedgerReader:
 
     def _wanted(self, asset: str) -> bool:
         return self._asset is None or asset == self._asset
+
+    async def _read_overflow(self, book: Book) -> None:
+        """What gateways say that they dropped; after the raw records, which go before it through the same buffer."""
+        async with LogReader(self._settings, [Topic.DLQ_OVERFLOW], missing_ok=True) as reader:
+            await self._to_start(reader)
+            async for record in self._until_end(reader, "buffer overflows"):
+                if self._asset is None or record.key == self._asset.encode():
+                    with suppress(msgspec.DecodeError):  # somebody else's record: what it would explain stays missing
+                        book.take_overflow(msgspec.json.decode(record.value or b"", type=BufferOverflow))
 
     # -- Kafka ----------------------------------------------------------------------------------------------------
 

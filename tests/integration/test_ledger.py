@@ -10,12 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from ironstream.cli import main
 from ironstream.contract import Topic
+from ironstream.overflow import BufferOverflow, DroppedReadings
 from ironstream.settings import Settings
 from ironstream.topics import ensure_topics, topic_specs
 from tests.support.faults.deployment import Deployment
@@ -70,6 +72,12 @@ class Topics:
 
     async def _send(self, topic: str, value: bytes, headers: list[tuple[str, bytes]]) -> None:
         await self._producer.send_and_wait(self._settings.topic(topic), value, key=KEY, partition=0, headers=headers)
+
+    async def give_up(self, *seq: tuple[int, int]) -> None:
+        """A gateway dropped these readings."""
+        part = DroppedReadings("temperature", sum(last - first + 1 for first, last in seq), "b1", list(seq))
+        told = BufferOverflow("pump", "1", "2025-01-10T12:00:00Z", part.count, "acme", "north", dropped=[part])
+        await self._send(Topic.DLQ_OVERFLOW, msgspec.json.encode(told), [])
 
     async def commit(self, offset: int) -> None:
         """The worker's group has come so far."""
@@ -145,6 +153,22 @@ def test_a_number_that_never_came_is_missing(deployment: Settings, ask: Answer) 
     (series,) = ask(code=1)["series"]
     assert (series["sent"], series["raw"], series["missing"]) == (5, 3, 2)
     assert series["runs"] == [{"boot": "b1", "highest_seq": 5, "holes": [[3, 4]]}]
+
+
+def test_a_number_that_a_gateway_gave_up_is_explained(deployment: Settings, ask: Answer) -> None:
+    async def write() -> None:
+        async with Topics(deployment) as topics:
+            for seq in (1, 2, 5):
+                await topics.clean(await topics.raw(reading(seq)), reading(seq))
+            await topics.commit(3)
+            for _ in range(2):  # it was sent twice
+                await topics.give_up((3, 4), (6, 8))
+
+    asyncio.run(write())
+    (series,) = ask()["series"]
+    assert (series["sent"], series["raw"], series["overflow"], series["missing"]) == (8, 3, 5, 0)
+    assert ask("--asset", "acme/north/pump")["series"][0]["overflow"] == 5
+    assert ask("--asset", "acme/north/other")["series"] == []
 
 
 def test_expired_raw_records_are_explained_by_their_clean_readings(deployment: Settings, ask: Answer) -> None:

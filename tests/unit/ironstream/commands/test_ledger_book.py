@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ironstream.commands.ledger import as_json, moment_of
-from ironstream.commands.ledger_book import TIMES_KEPT, Book, Named, Numbers, Offsets, Ranges
+from ironstream.commands.ledger_book import TIMES_KEPT, Book, Named
+from ironstream.commands.ledger_sets import Numbers, Offsets, Ranges
 from ironstream.errors import ConfigurationError
+from ironstream.overflow import BufferOverflow, DroppedReadings
 
 
 def reading(seq: int, boot: str | None = "b1", time: int = 0) -> Named:
@@ -186,3 +188,69 @@ def test_a_moment_is_a_time_or_a_length_before_now() -> None:
     assert moment_of("2025-01-10T11:00:00Z", now) == moment_of("1h", now) == 1_736_506_800_000
     with pytest.raises(ConfigurationError, match="no length"):
         moment_of("yesterday", now)
+
+
+@given(st.lists(st.tuples(st.integers(1, 60), st.integers(0, 9))), st.integers(1, 60))
+def test_whole_ranges_are_put_in_as_their_numbers_one_by_one(ranges: list[tuple[int, int]], start: int) -> None:
+    one_by_one, whole = Ranges(), Ranges.of((first, first + length) for first, length in ranges)
+    for first, length in ranges:
+        for number in range(first, first + length + 1):
+            one_by_one.add(number)
+
+    assert list(whole) == list(one_by_one)
+    assert list(whole | one_by_one) == list(whole)
+    assert whole.count(start) == sum(number in whole for number in range(start, 80))
+
+
+def overflow(
+    *seq: tuple[int, int], boot: str | None = "b1", name: str = "1", count: int | None = None
+) -> BufferOverflow:
+    part = DroppedReadings(
+        parameter="temperature",
+        count=sum(last - first + 1 for first, last in seq) if count is None else count,
+        boot=boot,
+        seq=list(seq),
+    )
+    return BufferOverflow(
+        asset_id="pump", id=name, time="2025-01-10T12:00:00Z", readings=part.count, tenant_id="acme", site_id="north",
+        dropped=[part],
+    )  # fmt: skip
+
+
+def test_what_a_gateway_gave_up_is_not_missing() -> None:
+    book = Book()
+    for offset, seq in enumerate((1, 2, 6, 7)):
+        take(book, offset, reading(seq))
+    book.take_overflow(overflow((3, 4)))
+    book.take_overflow(overflow((3, 4)))
+    book.take_overflow(overflow((8, 9), (6, 6), name="2"))
+    book.take_overflow(overflow((1, 2), boot="b2", name="3"))
+    book.take_overflow(overflow(boot=None, name="4", count=5))
+    book.settle(Book())
+    (account,) = book.accounts.values()
+
+    assert (account.sent, account.raw, account.overflow) == (11, 4, 4 + 2 + 5)
+    assert account.holes == {"b1": [(5, 5)]}
+    assert (account.missing, book.explained) == (1, False)
+    book.take_overflow(overflow((5, 5), name="5"))
+    assert book.explained
+    assert as_json(book)["series"][0]["overflow"] == 12
+
+
+def test_of_a_log_without_its_beginning_only_what_is_told_counts_as_given_up() -> None:
+    book = Book(partial=True)
+    take(book, 0, reading(500))
+    book.take_overflow(overflow((490, 495), (502, 503)))
+    book.take_overflow(overflow((10, 19), (30, 39), boot="b0", name="2"))
+    (account,) = book.accounts.values()
+
+    assert account.holes == {"b1": [(501, 501)]}
+    assert (account.sent, account.overflow) == (4 + 20, 2 + 20)
+
+
+def test_ranges_that_nobody_can_have_sent_do_no_harm() -> None:
+    book = Book()
+    take(book, 0, reading(1))
+    book.take_overflow(overflow((5, 2), (0, 7), (-3, -1), (2, 2**63), count=0))
+
+    assert book.explained

@@ -1,0 +1,126 @@
+"""Sets of numbers and offsets that take little memory, for the ledger."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Ranges:
+    """A set of whole numbers as sorted disjoint ranges: a run without holes is one, however long it is."""
+
+    def __init__(self) -> None:
+        self._first: list[int] = []
+        self._last: list[int] = []
+
+    def __contains__(self, number: int) -> bool:
+        at = bisect_right(self._first, number) - 1
+        return at >= 0 and number <= self._last[at]
+
+    def add(self, number: int) -> None:
+        """Put a number in."""
+        at = bisect_right(self._first, number) - 1
+        if at >= 0 and number <= self._last[at] + 1:
+            self._last[at] = max(self._last[at], number)
+        else:
+            at += 1
+            self._first.insert(at, number)
+            self._last.insert(at, number)
+        if at + 1 < len(self._first) and self._first[at + 1] == self._last[at] + 1:
+            del self._first[at + 1]
+            self._last[at] = self._last.pop(at + 1)
+
+    def add_range(self, first: int, last: int) -> None:
+        """Put all numbers from `first` to `last` in, as fast as one."""
+        begin = bisect_left(self._last, first - 1)
+        end = bisect_right(self._first, last + 1)
+        if begin < end:
+            first, last = min(first, self._first[begin]), max(last, self._last[end - 1])
+        self._first[begin:end] = [first]
+        self._last[begin:end] = [last]
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """First and last of every range."""
+        return zip(self._first, self._last, strict=True)
+
+    def __or__(self, other: Ranges) -> Ranges:
+        return Ranges.of([*self, *other])
+
+    @classmethod
+    def of(cls, ranges: Iterable[tuple[int, int]]) -> Ranges:
+        """The set of the numbers of some ranges, each given by its first and last."""
+        made = cls()
+        for first, last in ranges:
+            made.add_range(first, last)
+        return made
+
+    def count(self, start: int) -> int:
+        """How many numbers there are from `start` on."""
+        return sum(last - max(first, start) + 1 for first, last in self if last >= start)
+
+    @property
+    def low(self) -> int:
+        """The lowest number."""
+        return self._first[0]
+
+    @property
+    def high(self) -> int:
+        """The highest number."""
+        return self._last[-1]
+
+    def fill(self, other: Ranges) -> int:
+        """Put in what another set has between the lowest and the highest number of this one; returns how many."""
+        low, high, added = self.low, self.high, 0
+        for first, last in other:
+            for number in range(max(first, low), min(last, high) + 1):
+                if number not in self:
+                    self.add(number)
+                    added += 1
+        return added
+
+    def holes(self, start: int) -> list[tuple[int, int]]:
+        """First and last of every range from `start` to the highest number that is missing."""
+        firsts = [start, *(max(start, last + 1) for last in self._last)]
+        return [(a, b - 1) for a, b in zip(firsts, self._first, strict=False) if a < b]
+
+
+class Offsets:
+    """A set of offsets of one partition, a bit each, from `first` on."""
+
+    def __init__(self, first: int, end: int) -> None:
+        self._first = first
+        self._bits: NDArray[np.uint8] = np.zeros((max(end - first, 0) + 7) // 8, np.uint8)
+
+    def add(self, offset: int) -> None:
+        """Put an offset in; one beyond what was asked for is left out."""
+        at = offset - self._first
+        if 0 <= at < 8 * len(self._bits):
+            self._bits[at >> 3] |= 1 << (at & 7)
+
+    def __contains__(self, offset: int) -> bool:
+        at = offset - self._first
+        return 0 <= at < 8 * len(self._bits) and bool(self._bits[at >> 3] & (1 << (at & 7)))
+
+
+class Numbers:
+    """A set of 64-bit numbers, eight bytes each: filled first, asked afterwards."""
+
+    def __init__(self) -> None:
+        self._new = array("Q")
+        self._sorted: NDArray[np.uint64] = np.empty(0, np.uint64)
+
+    def add(self, number: int) -> None:
+        """Put a number in."""
+        self._new.append(number & 0xFFFF_FFFF_FFFF_FFFF)
+
+    def __contains__(self, number: int) -> bool:
+        if self._new:
+            self._sorted = np.unique(np.concatenate([self._sorted, np.frombuffer(self._new, np.uint64)]))
+            self._new = array("Q")
+        wanted = np.uint64(number & 0xFFFF_FFFF_FFFF_FFFF)
+        at = int(np.searchsorted(self._sorted, wanted))
+        return at < len(self._sorted) and bool(self._sorted[at] == wanted)
