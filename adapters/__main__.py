@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 
 import structlog
@@ -29,7 +30,9 @@ def settings_from_environment() -> GatewaySettings:
     """The gateway's settings from the environment; CONFIG_JSON may overrule Kafka's address.
 
     Beside the product's own settings: IRONSTREAM_HEALTH_HOST, IRONSTREAM_HEALTH_PORT (8080; 0 takes a free one),
-    IRONSTREAM_SECRETS_DIR, VAULT_ADDR and VAULT_TOKEN. Raises ConfigurationError when one of them cannot be used.
+    IRONSTREAM_BUFFER_DIR (unset: what waits for Kafka waits in memory), IRONSTREAM_BUFFER_MAX_MB (1024; in MiB),
+    IRONSTREAM_BUFFER_MAX_AGE_S (unset: any age), IRONSTREAM_SECRETS_DIR, VAULT_ADDR and VAULT_TOKEN. Raises
+    ConfigurationError when one of them cannot be used.
     """
     settings = load_settings()
     configure_logging(settings.log_level, settings.log_format)
@@ -39,14 +42,32 @@ def settings_from_environment() -> GatewaySettings:
             f"IRONSTREAM_HEALTH_PORT {port!r} is not a port", "give 0 to 65535; 0 takes a free one"
         )
     directory = os.environ.get("IRONSTREAM_SECRETS_DIR")
+    buffer_dir = os.environ.get("IRONSTREAM_BUFFER_DIR")
+    buffer_mb = _positive("IRONSTREAM_BUFFER_MAX_MB", "MiB")
     return GatewaySettings.of(
         settings,
         health_host=os.environ.get("IRONSTREAM_HEALTH_HOST", "127.0.0.1"),
         health_port=int(port),
+        buffer_dir=Path(buffer_dir) if buffer_dir else None,
+        buffer_max_age_s=_positive("IRONSTREAM_BUFFER_MAX_AGE_S", "seconds"),
+        **({} if buffer_mb is None else {"buffer_max_bytes": int(buffer_mb * 1024 * 1024)}),
         secrets_dir=Path(directory) if directory else None,
         vault_url=os.environ.get("VAULT_ADDR"),
         vault_token=os.environ.get("VAULT_TOKEN"),
     )
+
+
+def _positive(name: str, unit: str) -> float | None:
+    text = os.environ.get(name)
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < inf:
+        raise ConfigurationError(f"{name} {text!r} is not a number above 0", f"give it in {unit}")
+    return value
 
 
 def _say_where(port: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -48,6 +49,9 @@ def run(
     health_port: Annotated[
         int | None, typer.Option(help="Port of /health and /metrics; 0 takes a free one [IRONSTREAM_HEALTH_PORT].")
     ] = None,
+    buffer_dir: Annotated[
+        Path | None, typer.Option(help="Folder that keeps what Kafka does not take [IRONSTREAM_BUFFER_DIR].")
+    ] = None,
     bootstrap: BootstrapOption = None,
     topology: TopologyOption = None,
 ) -> None:
@@ -61,7 +65,7 @@ def run(
 
       ironstream adapter --all --gateway gw-1
     """
-    export_settings(bootstrap=bootstrap, topology=topology, health_port=health_port)
+    export_settings(bootstrap=bootstrap, topology=topology, health_port=health_port, buffer_dir=buffer_dir)
     # pymodbus and the registry are costly to import, which every other command would pay for
     from adapters.__main__ import main as run_config_json
     from adapters.__main__ import settings_from_environment

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -55,11 +56,12 @@ def gateway(
     made = Gateway(
         name,
         settings.topology,
-        own,
+        # its own records are its log, which needs no disk
+        replace(own, buffer_dir=None),
         adapters=CONFIG_MODELS,
         command=python("-m", "adapters", "--control"),
         env=_environment(),
-        buffer_dir=settings.data_dir / "buffer",
+        buffer_dir=own.buffer_dir or settings.data_dir / "buffer",
     )
 
     async def run() -> int:

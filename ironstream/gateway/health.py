@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from ironstream.gateway.buffer_stats import BufferStats
 from ironstream.gateway.envelope import iso
 from ironstream.gateway.http import serve
 from ironstream.gateway.publisher import Publisher
@@ -19,26 +20,31 @@ from ironstream.gateway.stats import AdapterMetrics, PipelineStats
 Status = Literal["healthy", "degraded", "unhealthy"]
 
 
-def health_of(pipelines: Sequence[PipelineStats], kafka_connected: bool) -> dict[str, Any]:
-    """The answer of /health over one or several pipelines.
+def health_of(
+    pipelines: Sequence[PipelineStats], kafka_connected: bool, buffer: BufferStats | None = None
+) -> dict[str, Any]:
+    """The answer of /health over one or several pipelines; `buffer` is there where a folder is set for it.
 
-    unhealthy: Kafka is away, or no device can be read. degraded: some device cannot be read, or there were errors
-    in the last minute.
+    unhealthy: no device can be read, or Kafka is away and nothing keeps on disk what is read. degraded: some device
+    cannot be read, there were errors in the last minute, Kafka is away, or the disk buffer cannot be used.
     """
     errors = sum(stats.errors_last_minute for stats in pipelines)
     last_us = max((stats.last_reading_us for stats in pipelines if stats.last_reading_us is not None), default=None)
     status: Status = "healthy"
-    if errors or not all(stats.connected for stats in pipelines):
+    kept = buffer is not None and buffer.usable
+    faulty = buffer is not None and buffer.fault is not None
+    if errors or faulty or not kafka_connected or not all(stats.connected for stats in pipelines):
         status = "degraded"
-    if not kafka_connected or not any(stats.connected for stats in pipelines):
+    if not (kafka_connected or kept) or not any(stats.connected for stats in pipelines):
         status = "unhealthy"
-    return {
+    answer = {
         "status": status,
         "last_reading_at": None if last_us is None else iso(last_us),
         "readings_per_sec": round(sum(stats.readings_per_sec for stats in pipelines), 2),
         "errors_last_minute": errors,
         "kafka_connection": "ok" if kafka_connected else "error",
     }
+    return answer if buffer is None else answer | {"buffer": buffer.as_json()}
 
 
 class HealthServer:
@@ -80,13 +86,17 @@ class HealthServer:
         if self._runner is not None:
             await self._runner.cleanup()
 
+    @property
+    def _buffer(self) -> BufferStats | None:
+        return self._metrics.buffer if self._metrics.buffer.enabled else None
+
     async def _health(self, request: web.Request) -> web.Response:
         pipeline_id = request.match_info.get("pipeline_id")
         if pipeline_id is not None and pipeline_id not in self._pipelines:
             known = ", ".join(sorted(self._pipelines))
             raise web.HTTPNotFound(text=f"no pipeline {pipeline_id} here; there are: {known}")
         chosen = list(self._pipelines.values()) if pipeline_id is None else [self._pipelines[pipeline_id]]
-        answer = health_of(chosen, self._publisher.connected)
+        answer = health_of(chosen, self._publisher.connected, self._buffer)
         return web.json_response(answer, status=503 if answer["status"] == "unhealthy" else 200)
 
     async def _each(self, _: web.Request) -> web.Response:
@@ -94,7 +104,9 @@ class HealthServer:
         return web.json_response(
             {
                 "kafka_connection": "ok" if connected else "error",
-                "pipelines": {name: health_of([stats], connected) for name, stats in self._pipelines.items()},
+                "pipelines": {
+                    name: health_of([stats], connected, self._buffer) for name, stats in self._pipelines.items()
+                },
                 "refused": self._refused,
             },
             dumps=lambda answer: msgspec.json.encode(answer).decode(),

@@ -40,8 +40,14 @@ class PipelineSet:
     whoever ends the process flushes that.
     """
 
-    def __init__(self, settings: GatewaySettings, adapters: Mapping[str, AdapterKind], publisher: Publisher) -> None:
-        self.metrics = AdapterMetrics()
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        adapters: Mapping[str, AdapterKind],
+        publisher: Publisher,
+        metrics: AdapterMetrics | None = None,
+    ) -> None:
+        self.metrics = metrics or AdapterMetrics()
         self.stats: dict[str, PipelineStats] = {}
         self.refused: dict[str, list[str]] = {}
         self._settings = settings

@@ -1,30 +1,36 @@
-"""Records to Kafka: acks=all, idempotent, in bounded memory. Kafka away means waiting, never dropping."""
+"""Records to Kafka: acks=all, idempotent, in bounded memory. What must wait for Kafka waits on disk, if it may."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
 from contextlib import suppress
 from random import Random
 from typing import Final, Protocol
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
+from aiokafka.errors import KafkaError
+from prometheus_client import CollectorRegistry
 
 from ironstream.errors import BrokerError
+from ironstream.gateway.batch_sender import BatchSender, ProducerSpentError
+from ironstream.gateway.buffer_stats import BufferStats
+from ironstream.gateway.disk_buffer import DiskBuffer
 from ironstream.gateway.outgoing import Outgoing
+from ironstream.gateway.rounds import Round, RoundSize
 from ironstream.gateway.schedule import backoff_s
 from ironstream.gateway.settings import GatewaySettings
 
 _LOG = structlog.get_logger(__name__)
-_BATCH: Final = 2_000
+_TICK_S: Final = 0.5
+_SPILL_AFTER_S: Final = 0.5
+"""What Kafka leaves unacknowledged for so long goes to disk at the next tick: a kill loses about a second."""
+_AWAY_S: Final = 5.0
 _STALLED_S: Final = 10.0
 """Records unacknowledged for this long mean that Kafka is away, though the producer goes on trying."""
 _STOP_TIMEOUT_S: Final = 5.0
-_REFUSED: Final = (MessageSizeTooLargeError, RecordTooLargeError)
 
 
 class Publisher(Protocol):
@@ -47,54 +53,91 @@ class Publisher(Protocol):
         """Queue one record that may be lost (a log line) when there is no room; False when it was."""
 
     async def flush(self, timeout_s: float) -> None:
-        """Wait until Kafka has acknowledged all that was put. Raises BrokerError with the number of records left."""
+        """Wait until Kafka has acknowledged all that was put, or the rest is on disk for the next start.
+
+        Raises BrokerError with the number of records left, if they would be lost with the process.
+        """
 
 
 class KafkaPublisher:
-    """A `Publisher` on one aiokafka producer, as an async context manager.
+    """A `Publisher` on one idempotent producer, as an async context manager.
 
-    A record leaves the queue when it is acknowledged. One that Kafka refuses for its own sake (too large) is counted in
-    `refused` and logged; everything else is sent again, for as long as it takes. A repeat is told by its boot and seq.
+    What Kafka does not acknowledge within a second goes to disk, where the settings name a folder, and leaves it when
+    it is acknowledged. So there are, from old to new: the round on its way, the disk, the queue in memory.
     """
 
-    def __init__(self, settings: GatewaySettings) -> None:
+    def __init__(self, settings: GatewaySettings, stats: BufferStats | None = None) -> None:
         self._settings = settings
+        self._sender = BatchSender(settings.topic_prefix, self._progress)
         self._queue: deque[Outgoing] = deque()
-        self._in_flight = 0
+        self._round = Round()
         self._bytes = 0
+        self._size = RoundSize()
         self._changed = asyncio.Condition()
+        self._moving = asyncio.Lock()
         self._wake = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._crowded = asyncio.Event()
+        self._closing = False
+        self._tasks: list[asyncio.Task[None]] = []
         self._started = False
-        self._progress_s = 0.0
-        self.refused = 0
+        self._progress_s = time.monotonic()
+        self._buffer: DiskBuffer | None = None
+        if settings.buffer_dir is not None:
+            self._buffer = DiskBuffer(settings, stats or BufferStats(CollectorRegistry()), self._disk_lost)
+
+    @property
+    def refused(self) -> int:
+        """Records that Kafka has refused for their size."""
+        return self._sender.refused
 
     @property
     def connected(self) -> bool:
         """See `Publisher`."""
-        waiting = bool(self._queue or self._in_flight)
-        return self._started and not (waiting and time.monotonic() - self._progress_s > _STALLED_S)
+        return self._started and not (self._waiting and time.monotonic() - self._progress_s > _STALLED_S)
+
+    @property
+    def _waiting(self) -> int:
+        on_disk = 0 if self._buffer is None else self._buffer.waiting
+        return len(self._queue) + self._round.remaining + on_disk
 
     async def __aenter__(self) -> KafkaPublisher:
-        self._task = asyncio.create_task(self._run(), name="gateway publisher")
+        if self._buffer is not None:
+            await self._buffer.open()
+        self._tasks.append(asyncio.create_task(self._run(), name="gateway publisher"))
+        if self._buffer is not None:
+            self._tasks.append(asyncio.create_task(self._keep(self._buffer), name="gateway buffer"))
+        self._wake.set()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+        sending, *keeping = self._tasks
+        sending.cancel()
+        await asyncio.wait({sending})
+        # it may have been cut off between an acknowledgement and the disk
+        await self._finish()
+        self._closing = True
+        self._crowded.set()
+        for task in keeping:
+            await task
+        if self._buffer is not None:
+            await self._buffer.close()
 
     async def wait_for_room(self) -> None:
         """See `Publisher`."""
         async with self._changed:
-            await self._changed.wait_for(lambda: self._bytes < self._settings.max_buffer_bytes)
+            await self._changed.wait_for(self._has_room)
+
+    def _has_room(self) -> bool:
+        full = self._buffer is not None and self._buffer.is_full
+        return self._bytes < self._settings.max_buffer_bytes and not full
 
     def put(self, record: Outgoing) -> None:
         """See `Publisher`."""
         self._queue.append(record)
         self._bytes += record.size
         self._wake.set()
+        if self._bytes > self._settings.max_buffer_bytes // 2:
+            self._crowded.set()
 
     def offer(self, record: Outgoing) -> bool:
         """See `Publisher`; log lines get half of the memory, so that they never hold up readings."""
@@ -105,16 +148,30 @@ class KafkaPublisher:
 
     async def flush(self, timeout_s: float) -> None:
         """See `Publisher`."""
-        try:
-            async with asyncio.timeout(timeout_s), self._changed:
-                await self._changed.wait_for(lambda: not self._queue and not self._in_flight)
-        except TimeoutError:
-            left = len(self._queue) + self._in_flight
-            raise BrokerError(
-                f"{left} records were not acknowledged by Kafka at {self._settings.bootstrap_servers} "
-                f"in {timeout_s:g} s",
-                "check the broker: what was not acknowledged is lost with this process",
-            ) from None
+        begun_s = time.monotonic()
+        while not self._is_empty():
+            # a Kafka that comes up with us gets a moment; what is on disk need not wait for one that is away
+            away = self._buffer is not None and self._buffer.usable and not self.connected
+            if time.monotonic() - begun_s >= (min(_AWAY_S, timeout_s) if away else timeout_s):
+                break
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(_TICK_S, timeout_s)), self._changed:
+                    await self._changed.wait_for(self._is_empty)
+        if self._is_empty():
+            return
+        left = self._waiting
+        if self._buffer is not None and await self._spill(self._buffer):
+            _LOG.warning("records_wait_on_disk", records=left, folder=str(self._settings.buffer_dir))
+            return
+        raise BrokerError(
+            f"{left} records were not acknowledged by Kafka at {self._settings.bootstrap_servers} in {timeout_s:g} s",
+            "check the broker: what was not acknowledged is lost with this process",
+        )
+
+    def _is_empty(self) -> bool:
+        return not self._waiting and not (self._buffer is not None and self._buffer.has_to_tell)
+
+    # -- to Kafka -------------------------------------------------------------------------------------------------
 
     async def _run(self) -> None:
         attempt, pause_s = 0, 0.0
@@ -124,79 +181,122 @@ class KafkaPublisher:
                 bootstrap_servers=self._settings.bootstrap_servers,
                 acks="all",
                 enable_idempotence=True,
-                linger_ms=5,
-                max_batch_size=64 * 1024,
+                max_batch_size=self._sender.batch_bytes,
                 **self._settings.kafka_options,
             )
             try:
                 await producer.start()
                 self._started, attempt = True, 0
+                self._progress()
                 await self._send_all(producer)
-            except (KafkaError, OSError) as error:
-                # a producer that failed to get a record across may be fenced or hold a stale sequence: take a new one
+            except ProducerSpentError:
+                pause_s = 0.0
+            except Exception as error:
+                # as the supervisor of producers, it lets no failure of one pass, not even a defect; one that failed to
+                # get a record across may be fenced or hold a stale sequence: take a new one
                 self._started = False
                 pause_s = backoff_s(attempt, random, self._settings.backoff_initial_s, self._settings.backoff_max_s)
                 attempt += 1
-                _LOG.warning(
-                    "kafka_unavailable", error=str(error), again_in_s=round(pause_s, 1), waiting=len(self._queue)
-                )
+                why = f"{type(error).__name__}: {error}"
+                _LOG.warning("kafka_unavailable", error=why, again_in_s=round(pause_s, 1), waiting=self._waiting)
             finally:
-                # stopping waits for what is unsent, and Kafka may be away: it stays in our queue anyway
+                # stopping waits for what is unsent, and Kafka may be away: it stays with us anyway
                 with suppress(KafkaError, OSError, TimeoutError):
                     async with asyncio.timeout(_STOP_TIMEOUT_S):
                         await producer.stop()
             await asyncio.sleep(pause_s)
 
     async def _send_all(self, producer: AIOKafkaProducer) -> None:
-        """Send what is queued, for as long as it goes well. Raises KafkaError with the unsent records back in place."""
+        """Send what there is, for as long as it goes well. Raises KafkaError or OSError."""
         while True:
             await self._wake.wait()
-            batch = [self._queue.popleft() for _ in range(min(_BATCH, len(self._queue)))]
-            if not batch:
+            await self._take()
+            if not self._round.records:
                 self._wake.clear()
                 continue
-            self._in_flight = len(batch)
-            self._progress_s = time.monotonic()
-            left: Sequence[Outgoing] = batch
+            begun_s = time.monotonic()
+            self._progress()
             try:
-                left, error = await self._send(producer, batch)
+                await self._sender.send(producer, self._round)
             finally:
-                self._queue.extendleft(reversed(left))
-                self._in_flight = 0
-                self._bytes -= sum(record.size for record in batch) - sum(record.size for record in left)
-                async with self._changed:
-                    self._changed.notify_all()
-            if error is not None:
-                raise error
+                await self._finish()
+            self._size.adapt(time.monotonic() - begun_s, backlog=self._waiting > 0)
 
-    async def _send(
-        self, producer: AIOKafkaProducer, batch: Sequence[Outgoing]
-    ) -> tuple[list[Outgoing], KafkaError | None]:
-        """The records that must be sent again, and why."""
-        futures: list[asyncio.Future[object] | KafkaError] = []
-        for record in batch:
-            try:
-                topic = self._settings.topic_prefix + record.topic
-                futures.append(
-                    await producer.send(topic, value=record.value, key=record.key, headers=list(record.headers))
-                )
-            except KafkaError as error:
-                futures.append(error)
-        left: list[Outgoing] = []
-        failure: KafkaError | None = None
-        for record, future in zip(batch, futures, strict=True):
-            try:
-                if isinstance(future, KafkaError):
-                    raise future
-                await future
-            except KafkaError as error:
-                if isinstance(error, _REFUSED):
-                    self.refused += 1
-                    _LOG.error("record_refused", topic=record.topic, bytes=len(record.value), error=str(error))
-                    record.settle()
-                else:
-                    left.append(record)
-                    failure = failure or error
+    def _progress(self) -> None:
+        self._progress_s = time.monotonic()
+
+    async def _take(self) -> None:
+        """Fill the round: what is left of the last one, then the disk, then the queue."""
+        async with self._moving:
+            current, buffer = self._round, self._buffer
+            if buffer is not None and buffer.waiting and current.bytes < self._size.bytes:
+                before = current.bytes
+                for chunk in await buffer.read(self._size.bytes - current.bytes):
+                    for record in chunk.records:
+                        current.add(record, chunk.id)
+                self._bytes += current.bytes - before
+            if buffer is None or not buffer.waiting:
+                current.fill(self._queue, self._size.bytes)
+
+    async def _finish(self) -> None:
+        """Forget what is done of the round, in memory and on disk."""
+        # not while a spill writes it: its ids are not known before that is over
+        async with self._moving:
+            current = self._round
+            self._round = current.rest() if current.remaining else Round()
+            self._bytes -= current.bytes - self._round.bytes
+        if self._buffer is not None and (done := current.done_on_disk):
+            await self._buffer.remove(done)
+        await self._notify()
+
+    async def _notify(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    # -- to disk --------------------------------------------------------------------------------------------------
+
+    async def _keep(self, buffer: DiskBuffer) -> None:
+        """Bring to disk what Kafka does not take, until the publisher is closed; then all that is left."""
+        while not self._closing:
+            if buffer.usable:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_TICK_S):
+                        await self._crowded.wait()
             else:
-                record.settle()
-        return left, failure
+                await asyncio.sleep(_TICK_S)
+            self._crowded.clear()
+            stuck = self._waiting > 0 and time.monotonic() - self._progress_s > _SPILL_AFTER_S
+            # behind what is on disk the queue would have to wait anyway
+            if stuck or buffer.waiting or self._bytes > self._settings.max_buffer_bytes // 2:
+                await self._spill(buffer)
+            await buffer.tick(connected=self._started and not stuck)
+            await self._notify()
+            if buffer.waiting:
+                self._wake.set()
+        await self._spill(buffer)
+
+    async def _spill(self, buffer: DiskBuffer) -> bool:
+        """Write to disk what is in memory only, what is on its way included; whether all is there now."""
+        async with self._moving:
+            current = self._round
+            places = [place for place in current.left if not current.ids[place]]
+            queued, self._queue = self._queue, deque()
+            if places or queued:
+                ids = await buffer.append([current.records[place] for place in places], queued)
+                if ids is None:
+                    queued.extend(self._queue)
+                    self._queue = queued
+                    return False
+                for place, chunk_id in zip(places, ids, strict=True):
+                    current.ids[place] = chunk_id
+                self._bytes -= sum(record.size for record in queued)
+                self._wake.set()
+        await self._notify()
+        return buffer.usable
+
+    def _disk_lost(self, awaited: list[Outgoing]) -> None:
+        """The file was damaged: of what it held, we have what is on its way, and what somebody waits for."""
+        self._round.ids = [0] * len(self._round.ids)
+        self._queue.extendleft(reversed(awaited))
+        self._bytes += sum(record.size for record in awaited)
+        self._wake.set()

@@ -18,6 +18,9 @@ class GatewaySettings:
 
     `kafka_options` go to the producer as they are (security_protocol, sasl_…, ssl_context). `health_port` 0 takes a
     free port; None opens none. `max_buffer_bytes` bounds what waits for Kafka in memory; when full, reading waits.
+    With `buffer_dir` what waits goes to disk there, in a file named `buffer_name` ("": after the process or pipeline).
+    Beyond `buffer_max_bytes` the oldest of the lowest priority is dropped, and what is older than `buffer_max_age_s`
+    (None: nothing); never an alarm.
     `vault_url` and `vault_token` (KV version 2 at `vault_mount`) are asked last for a secret.
     """
 
@@ -27,6 +30,10 @@ class GatewaySettings:
     health_host: str = "127.0.0.1"
     health_port: int | None = 0
     max_buffer_bytes: int = 32 * 1024 * 1024
+    buffer_dir: Path | None = None
+    buffer_name: str = ""
+    buffer_max_bytes: int = 1024 * 1024 * 1024
+    buffer_max_age_s: float | None = None
     flush_timeout_s: float = 30.0
     backoff_initial_s: float = 0.5
     backoff_max_s: float = 30.0

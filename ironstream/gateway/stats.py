@@ -8,15 +8,18 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from ironstream.gateway.buffer_stats import BufferStats
+
 _WINDOW_S = 60.0
 _READ_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.25, 1.5, 2.5, 5.0, 10.0)
 
 
 class AdapterMetrics:
-    """The counters of every pipeline of the process, in a registry of their own."""
+    """The counters of every pipeline of the process and those of its buffer, in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.buffer = BufferStats(self.registry)
         self.readings = Counter("adapter_readings", "Total readings processed", ["pipeline_id"], registry=self.registry)
         self.errors = Counter("adapter_errors", "Total errors", ["pipeline_id", "type"], registry=self.registry)
         self.missed_polls = Counter(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -18,6 +19,7 @@ from ironstream.gateway.pipeline import PipelineSpec
 from ironstream.gateway.pipeline_set import PipelineSet
 from ironstream.gateway.publisher import KafkaPublisher, Publisher
 from ironstream.gateway.settings import GatewaySettings
+from ironstream.gateway.stats import AdapterMetrics
 
 _LOG = structlog.get_logger(__name__)
 
@@ -31,7 +33,7 @@ class Host:
     port: int
 
     async def finish(self, timeout_s: float) -> int:
-        """Stop all pipelines and flush; the exit code: 0, or 1 when Kafka did not take everything in that time."""
+        """Stop all pipelines and flush; the exit code: 0, or 1 when something is lost that Kafka did not take."""
         await self.pipelines.close()
         try:
             await self.publisher.flush(timeout_s)
@@ -49,10 +51,11 @@ async def hosting(
 
     Raises ConfigurationError when the health address cannot be had.
     """
+    metrics = AdapterMetrics()
     async with AsyncExitStack() as stack:
         if publisher is None:
-            publisher = await stack.enter_async_context(KafkaPublisher(settings))
-        pipelines = PipelineSet(settings, adapters, publisher)
+            publisher = await stack.enter_async_context(KafkaPublisher(settings, metrics.buffer))
+        pipelines = PipelineSet(settings, adapters, publisher, metrics)
         health = HealthServer(settings, pipelines.metrics, pipelines.stats, publisher, pipelines.refused)
         await stack.enter_async_context(health)
         await stack.enter_async_context(pipelines)
@@ -68,20 +71,30 @@ async def run_pipelines(
     publisher: Publisher | None = None,
     on_ready: Callable[[int], None] | None = None,
 ) -> int:
-    """Read every pipeline until `stop` is set, then flush; the exit code: 0, or 1 when Kafka did not take everything.
+    """Read every pipeline until `stop` is set, then flush; the exit code: 0, or 1 when Kafka left something to be lost.
 
     `adapters` is the registry. `publisher` defaults to Kafka at `settings.bootstrap_servers`. `on_ready` is told the
     port of /health and /metrics (0: none). Raises ConfigurationError naming every fault of every pipeline, before
     anything is read.
     """
     built = await build(pipelines, adapters, settings)
-    async with hosting(settings, adapters, publisher) as host:
+    named = settings if settings.buffer_name else replace(settings, buffer_name=buffer_name(pipelines))
+    async with hosting(named, adapters, publisher) as host:
         for one in built:
             host.pipelines.start(one, health_port=host.port)
         if on_ready is not None:
             on_ready(host.port)
         await stop.wait()
         return await host.finish(settings.flush_timeout_s)
+
+
+def buffer_name(pipelines: Sequence[PipelineSpec]) -> str:
+    """What the disk buffer of a process is called: the same at the next start, another than that of its neighbours."""
+    names = {pipeline.process for pipeline in pipelines}
+    name = names.pop() if len(names) == 1 else None
+    if name is None:
+        name = pipelines[0].id if len(pipelines) == 1 else "gateway"
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name)
 
 
 async def run_adapter(

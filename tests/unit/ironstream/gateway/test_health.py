@@ -3,7 +3,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from ironstream.gateway.buffer_stats import BufferStats
 from ironstream.gateway.health import health_of
 from ironstream.gateway.stats import AdapterMetrics, PipelineStats
 
@@ -49,3 +51,24 @@ def test_rates_and_errors_are_those_of_the_last_minute() -> None:
     now_s = 61.0
     answer = health_of([one], True)
     assert (answer["readings_per_sec"], answer["errors_last_minute"], answer["status"]) == (0.0, 0, "healthy")
+
+
+def buffer(*, fault: str | None) -> BufferStats:
+    made = BufferStats(CollectorRegistry())
+    made.enabled, made.fault = True, fault
+    return made
+
+
+@pytest.mark.parametrize(
+    ("kafka", "fault", "status"),
+    [
+        (True, None, "healthy"),
+        (False, None, "degraded"),
+        (True, "read-only", "degraded"),
+        (False, "read-only", "unhealthy"),
+    ],
+)
+def test_kafka_may_be_away_while_a_disk_keeps_what_is_read(kafka: bool, fault: str | None, status: str) -> None:
+    answer = health_of([stats("p", lambda: 0.0)], kafka, buffer(fault=fault))
+    assert answer["status"] == status
+    assert (answer["buffer"]["usable"], answer["buffer"]["fault"]) == (fault is None, fault)
