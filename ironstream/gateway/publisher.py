@@ -86,11 +86,6 @@ class KafkaPublisher:
             self._buffer = DiskBuffer(settings, stats or BufferStats(CollectorRegistry()), self._disk_lost)
 
     @property
-    def refused(self) -> int:
-        """Records that Kafka has refused for their size."""
-        return self._sender.refused
-
-    @property
     def connected(self) -> bool:
         """See `Publisher`."""
         return self._started and not (self._waiting and time.monotonic() - self._progress_s > _STALLED_S)
@@ -157,9 +152,9 @@ class KafkaPublisher:
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(_TICK_S, timeout_s)), self._changed:
                     await self._changed.wait_for(self._is_empty)
+        left = self._waiting
         if self._is_empty():
             return
-        left = self._waiting
         if self._buffer is not None and await self._spill(self._buffer):
             _LOG.warning("records_wait_on_disk", records=left, folder=str(self._settings.buffer_dir))
             return
@@ -192,13 +187,14 @@ class KafkaPublisher:
             except ProducerSpentError:
                 pause_s = 0.0
             except Exception as error:
-                # as the supervisor of producers, it lets no failure of one pass, not even a defect; one that failed to
-                # get a record across may be fenced or hold a stale sequence: take a new one
+                # as the supervisor of producers it lets no failure pass, not even a defect; one that failed to get a
+                # record across may be fenced or hold a stale sequence: take a new one
                 self._started = False
                 pause_s = backoff_s(attempt, random, self._settings.backoff_initial_s, self._settings.backoff_max_s)
                 attempt += 1
-                why = f"{type(error).__name__}: {error}"
-                _LOG.warning("kafka_unavailable", error=why, again_in_s=round(pause_s, 1), waiting=self._waiting)
+                _LOG.warning(
+                    "kafka_unavailable", error=repr(error), again_in_s=round(pause_s, 1), waiting=self._waiting
+                )
             finally:
                 # stopping waits for what is unsent, and Kafka may be away: it stays with us anyway
                 with suppress(KafkaError, OSError, TimeoutError):
