@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sqlite3
 import tempfile
@@ -18,6 +19,7 @@ from ironstream.gateway.buffer_file import BufferFile
 from ironstream.gateway.chunks import Chunk
 from ironstream.gateway.locked_database import BufferFault
 from ironstream.gateway.outgoing import Outgoing, Priority
+from ironstream.gateway.overflow import Overflow
 
 CAP = 20_000
 
@@ -159,6 +161,35 @@ def test_what_is_on_its_way_is_not_given_up(file: BufferFile) -> None:
     taken = file.next_id - 1
     file.append([], [outgoing(str(n), Priority.EVENT) for n in range(400)], 1.0, taken)
     assert [text for text in texts(file.read(0, 1 << 30)) if text.startswith("way")] == [f"way{n}" for n in range(20)]
+
+
+def test_what_is_on_its_way_when_it_is_written_makes_no_room_for_what_is_written_with_it(file: BufferFile) -> None:
+    way, others = [outgoing("way", Priority.LOG)], [outgoing(str(n)) for n in range(400)]
+    appended = file.append(way, others, 1.0, 0)
+    assert appended.dropped
+    assert texts(file.read(0, 1 << 30))[0] == "way"
+
+
+def test_what_was_counted_in_a_write_that_failed_is_not_counted(
+    file: BufferFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = json.dumps({"asset_id": "pump", "parameter": "t", "timestamps": {"gateway_time": "2025"}}).encode()
+    readings = [Outgoing("telemetry.raw", b"k", body.ljust(1_000), Priority.LOW) for _ in range(15)]
+    alarms = [outgoing(str(n), Priority.ALARM, pad=5_000) for n in range(2)]
+    file.append([], readings, 1.0, 0)
+
+    def no_room(*_: object) -> bytes:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Overflow, "encoded", no_room)
+        with pytest.raises(BufferFault, match="No space"):
+            file.append([], alarms, 1.0, 0)
+    assert [bool(file.overflow)] == [False]
+    assert len(texts(file.read(0, 1 << 30))) == file.records.total() == 15
+    dropped = file.append([], alarms, 1.0, 0).dropped
+    (told, _) = file.overflow.records(b"default/default/pump", record_id="r", hostname="gw", time="2025")
+    assert json.loads(told.value)["readings"] == sum(len(chunk.records) for chunk in dropped) > 0
 
 
 def test_alarms_alone_make_it_full(file: BufferFile) -> None:
