@@ -37,7 +37,7 @@ class Outgoing(msgspec.Struct, frozen=True, gc=False):
     @property
     def size(self) -> int:
         """Bytes of memory that the record is counted with."""
-        headers = sum(len(name) + len(value) for name, value in self.headers)
+        headers = sum(len(name) + len(value) for name, value in self.headers) if self.headers else 0
         return len(self.value) + len(self.key or b"") + headers + _OVERHEAD_BYTES
 
     def settle(self) -> None:
