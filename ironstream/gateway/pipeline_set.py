@@ -15,10 +15,11 @@ from ironstream.gateway.build import Built, build_each
 from ironstream.gateway.difference import Difference, difference
 from ironstream.gateway.envelope import Envelope, new_boot
 from ironstream.gateway.logs import AdapterLog
+from ironstream.gateway.memory import settle
 from ironstream.gateway.pipeline import PipelineSpec
 from ironstream.gateway.publisher import Publisher
 from ironstream.gateway.runner import PipelineRunner
-from ironstream.gateway.schedule import backoff_s
+from ironstream.gateway.schedule import backoff_s, phase
 from ironstream.gateway.secrets import Redactor
 from ironstream.gateway.settings import GatewaySettings
 from ironstream.gateway.stats import AdapterMetrics, PipelineStats
@@ -55,6 +56,7 @@ class PipelineSet:
         self._publisher = publisher
         self._running: dict[str, _Running] = {}
         self._random = Random()
+        self._started = 0
 
     @property
     def boots(self) -> dict[str, str]:
@@ -92,6 +94,8 @@ class PipelineSet:
                     group.create_task(self._replace(one))
         for one in taking:
             self.start(one)
+        if built or change.gone:
+            settle()
 
     async def _build(self, change: Difference) -> tuple[list[Built], dict[str, list[str]]]:
         """What is to be started, and the faults of what is not, by pipeline."""
@@ -119,7 +123,9 @@ class PipelineSet:
         running = _Running(pipeline, new_boot(), built.claims, asyncio.Event())
         self._running[pipeline.id] = running
         self.stats[pipeline.id] = PipelineStats(pipeline.id, self.metrics)
-        running.task = asyncio.create_task(self._keep(built, running, told), name=f"pipeline {pipeline.id}")
+        keeping = self._keep(built, running, self._started, told)
+        self._started += 1
+        running.task = asyncio.create_task(keeping, name=f"pipeline {pipeline.id}")
 
     async def close(self) -> None:
         """Stop all; what they had received is with the publisher then."""
@@ -153,7 +159,7 @@ class PipelineSet:
         self._running.pop(name, None)
         self.stats.pop(name, None)
 
-    async def _keep(self, built: Built, running: _Running, told: Mapping[str, object]) -> None:
+    async def _keep(self, built: Built, running: _Running, number: int, told: Mapping[str, object]) -> None:
         """Run a pipeline until it is stopped. As a supervisor it survives every defect of it."""
         settings, pipeline = self._settings, built.pipeline
         attempt = 0
@@ -168,7 +174,9 @@ class PipelineSet:
                 boot=running.boot,
             )
             stats = self.stats[pipeline.id]
-            runner = PipelineRunner(pipeline, built.adapter, self._publisher, envelope, stats, log, settings)
+            runner = PipelineRunner(
+                pipeline, built.adapter, self._publisher, envelope, stats, log, settings, phase(number)
+            )
             log.info("started", poll_interval_s=pipeline.poll_interval_s, **told)
             try:
                 await runner.run(running.stop)

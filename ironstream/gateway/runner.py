@@ -26,7 +26,10 @@ from ironstream.gateway.stats import PipelineStats
 
 
 class PipelineRunner:
-    """One device, alone: whatever it does, nothing of it leaves `run` but its records."""
+    """One device, alone: whatever it does, nothing of it leaves `run` but its records.
+
+    It is polled at `phase` (0 to 1) of each interval, so that devices of one process need not be polled all at once.
+    """
 
     def __init__(
         self,
@@ -37,6 +40,7 @@ class PipelineRunner:
         stats: PipelineStats,
         log: AdapterLog,
         settings: GatewaySettings,
+        phase: float = 0.0,
     ) -> None:
         self._pipeline = pipeline
         self._adapter = adapter
@@ -45,6 +49,7 @@ class PipelineRunner:
         self._stats = stats
         self._log = log
         self._settings = settings
+        self._phase = phase
         self._receipts = Receipts(adapter.acknowledge)
         self._points: dict[str, Point] = {}
         self._reporters: dict[str, Reporter] = {}
@@ -111,7 +116,8 @@ class PipelineRunner:
     async def _poll(self, stop: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
         interval_s = self._pipeline.poll_interval_s
-        start_s = due_s = loop.time()
+        # the first poll is at once, whatever the phase
+        start_s = due_s = loop.time() - self._phase * interval_s
         while not stop.is_set():
             await self._publisher.wait_for_room()
             began_s = loop.time()

@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from math import floor
 from random import Random
+from typing import Final
+
+_GOLDEN_RATIO: Final = 0.6180339887498949
+
+
+def phase(number: int) -> float:
+    """Where in its interval pipeline `number` (from 0) polls, from 0 to 1: however many there are, they lie apart.
+
+    Polls of all devices at the same moment would fill lines and buffers once a second and leave them idle in between.
+    """
+    return number * _GOLDEN_RATIO % 1.0
 
 
 def next_due_s(start_s: float, interval_s: float, now_s: float) -> float:

@@ -15,6 +15,7 @@ from ironstream.errors import BrokerError
 from ironstream.gateway.adapter import AdapterKind
 from ironstream.gateway.build import build
 from ironstream.gateway.health import HealthServer
+from ironstream.gateway.memory import settle
 from ironstream.gateway.pipeline import PipelineSpec
 from ironstream.gateway.pipeline_set import PipelineSet
 from ironstream.gateway.publisher import KafkaPublisher, Publisher
@@ -82,6 +83,7 @@ async def run_pipelines(
     async with hosting(named, adapters, publisher) as host:
         for one in built:
             host.pipelines.start(one, health_port=host.port)
+        settle()
         if on_ready is not None:
             on_ready(host.port)
         await stop.wait()
