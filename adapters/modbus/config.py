@@ -104,7 +104,21 @@ class Location(BaseModel):
         raise NotImplementedError
 
 
-class Tag(Location):
+class TagValue(BaseModel):
+    """What becomes of a value once it is read, the same wherever registers come from."""
+
+    scale: float = Field(default=1.0, allow_inf_nan=False, description="Value = raw × scale + offset.")
+    offset: float = Field(
+        default=0.0, allow_inf_nan=False, description="Value = raw × scale + offset, in the unit of the tag."
+    )
+    unit: str | None = Field(default=None, description="Unit of the value after scale and offset.")
+    event: bool = Field(default=False, description="Send an event on each change as well (discrete states).")
+    report: ReportConfig | None = Field(
+        default=None, description="Report by exception; left out: the `report` of the device."
+    )
+
+
+class Tag(TagValue, Location):
     """One value to read: a number becomes a reading, a string an event."""
 
     name: Parameter = Field(description="Name of the parameter in ironstream.")
@@ -117,15 +131,6 @@ class Tag(Location):
     )
     bit: int | None = Field(default=None, ge=0, le=15, description="Bit of the register, 0 = least significant (BIT).")
     length: int | None = Field(default=None, ge=1, le=250, description="Characters of a STRING, two per register.")
-    scale: float = Field(default=1.0, allow_inf_nan=False, description="Value = raw × scale + offset.")
-    offset: float = Field(
-        default=0.0, allow_inf_nan=False, description="Value = raw × scale + offset, in the unit of the tag."
-    )
-    unit: str | None = Field(default=None, description="Unit of the value after scale and offset.")
-    event: bool = Field(default=False, description="Send an event on each change as well (discrete states).")
-    report: ReportConfig | None = Field(
-        default=None, description="Report by exception; left out: the `report` of the device."
-    )
 
     @model_validator(mode="before")
     @classmethod

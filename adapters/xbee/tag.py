@@ -8,11 +8,10 @@ from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from adapters.modbus.config import ByteOrder, DataType, DeviceTimeTag, Parameter, RegisterKind
+from adapters.modbus.config import ByteOrder, DataType, DeviceTimeTag, Parameter, RegisterKind, TagValue
 from adapters.modbus.config import Tag as ModbusTag
 from adapters.modbus.decode import Decoder
 from adapters.modbus.layout import SWAPPED_BYTES, layout_of_bit, layout_of_clock, layout_of_tag
-from ironstream.gateway.report_config import ReportConfig
 
 DIGITAL_LINES: Final = 16
 ANALOG_LINES: Final = 8
@@ -84,7 +83,7 @@ class TimeField(_Place):
         return self
 
 
-class Tag(_Place):
+class Tag(TagValue, _Place):
     """One value of one node: a number becomes a reading, a string an event.
 
     `kind` names the space as Modbus does: holding registers are the payload of data frames, discrete inputs the digital
@@ -103,15 +102,6 @@ class Tag(_Place):
     type: DataType = Field(default=DataType.UINT16, description="How the bytes are read; with `byte` also INT8, UINT8.")
     bit: int | None = Field(default=None, ge=0, le=15, description="Bit of a register or byte, 0 = least significant.")
     length: int | None = Field(default=None, ge=1, le=250, description="Characters of a STRING.")
-    scale: float = Field(default=1.0, allow_inf_nan=False, description="Value = raw × scale + offset.")
-    offset: float = Field(
-        default=0.0, allow_inf_nan=False, description="Value = raw × scale + offset, in the unit of the tag."
-    )
-    unit: str | None = Field(default=None, description="Unit of the value after scale and offset.")
-    event: bool = Field(default=False, description="Send an event on each change as well (discrete states).")
-    report: ReportConfig | None = Field(
-        default=None, description="Report by exception; left out: the `report` of the adapter."
-    )
 
     @model_validator(mode="before")
     @classmethod

@@ -44,10 +44,46 @@ class Repeating:
         return self._stop.is_set()
 
 
-class MqttBench:
-    """A broker, and a machine that tells its values ten times a second."""
+class _BrokerBench:
+    """A broker, and something that speaks through it until it is stopped."""
 
     adapter = "mqtt"
+    secret = ("host", "localhost")
+
+    def __init__(self) -> None:
+        self._broker = MqttBroker()
+        self._client_id = f"conformance-{next(_IDS)}"
+        self._speaker = Repeating(self._speak)
+        self._silent: str | None = None
+
+    async def start(self) -> None:
+        await self._broker.start()
+        self._speaker.start()
+
+    async def stop(self) -> None:
+        await self._speaker.stop()
+        await self._broker.stop()
+
+    def silence(self, part: str | None) -> None:
+        self._silent = part
+
+    def broker(self) -> dict[str, Any]:
+        """The part of the configuration that leads to the broker."""
+        return {
+            "host": "127.0.0.1",
+            "port": self._broker.port,
+            "version": "3.1.1",
+            "client_id": self._client_id,
+            "timeout_s": 2,
+        }
+
+    async def _speak(self, stopped: Stopped) -> None:
+        raise NotImplementedError
+
+
+class MqttBench(_BrokerBench):
+    """A broker, and a machine that tells its values ten times a second."""
+
     bad_config: Mapping[str, Any] = {
         "host": "",
         "port": 99999,
@@ -71,32 +107,9 @@ class MqttBench:
         "surprise",
     )
 
-    secret = ("host", "localhost")
-
-    def __init__(self) -> None:
-        self._broker = MqttBroker()
-        self._client_id = f"conformance-{next(_IDS)}"
-        self._machine = Repeating(self._tell)
-        self._silent: str | None = None
-
-    async def start(self) -> None:
-        await self._broker.start()
-        self._machine.start()
-
-    async def stop(self) -> None:
-        await self._machine.stop()
-        await self._broker.stop()
-
-    def silence(self, part: str | None) -> None:
-        self._silent = part
-
     def config(self) -> dict[str, Any]:
         return {
-            "host": "127.0.0.1",
-            "port": self._broker.port,
-            "version": "3.1.1",
-            "client_id": self._client_id,
-            "timeout_s": 2,
+            **self.broker(),
             "tags": [
                 {"name": "a", "topic": "plant/pump", "path": "$.a", "unit": "bar"},
                 {"name": "running", "topic": "plant/pump", "path": "$.state.running", "type": "bool"},
@@ -105,7 +118,7 @@ class MqttBench:
             ],
         }
 
-    async def _tell(self, stopped: Stopped) -> None:
+    async def _speak(self, stopped: Stopped) -> None:
         async with publisher(self._broker.port) as client:
             while not await stopped(0.1):
                 await self._tell_once(client)
@@ -117,10 +130,9 @@ class MqttBench:
             await client.publish("plant/b", b"2")
 
 
-class SparkplugBench:
+class SparkplugBench(_BrokerBench):
     """A broker, and an edge node with two devices."""
 
-    adapter = "mqtt"
     bad_config: Mapping[str, Any] = {
         "host": "",
         "client_id": "x",
@@ -129,32 +141,9 @@ class SparkplugBench:
     }
     bad_fields = ("host", "version", "sparkplug.groups.0", "sparkplug.site", "sparkplug.reorder_timeout_s")
 
-    secret = ("host", "localhost")
-
-    def __init__(self) -> None:
-        self._broker = MqttBroker()
-        self._client_id = f"conformance-{next(_IDS)}"
-        self._edge = Repeating(self._run)
-        self._silent: str | None = None
-
-    async def start(self) -> None:
-        await self._broker.start()
-        self._edge.start()
-
-    async def stop(self) -> None:
-        await self._edge.stop()
-        await self._broker.stop()
-
-    def silence(self, part: str | None) -> None:
-        self._silent = part
-
     def config(self) -> dict[str, Any]:
         return {
-            "host": "127.0.0.1",
-            "port": self._broker.port,
-            "version": "3.1.1",
-            "client_id": self._client_id,
-            "timeout_s": 2,
+            **self.broker(),
             "sparkplug": {"groups": ["plant"], "rebirth_interval_s": 0.2},
             "tags": [
                 {"name": "a", "topic": "plant/edge/pump", "metric": "hydraulics/a", "unit": "bar"},
@@ -164,7 +153,7 @@ class SparkplugBench:
             ],
         }
 
-    async def _run(self, stopped: Stopped) -> None:
+    async def _speak(self, stopped: Stopped) -> None:
         async with publisher(self._broker.port) as client:
             node = EdgeNode(client, "plant", "edge")
             node.devices = {

@@ -106,7 +106,7 @@ def test_tags_go_through_a_spreadsheet_unchanged() -> None:
         Tag.model_validate({"name": "b", "byte": 5, "type": "UINT8"}),
         Tag.model_validate({"name": "c", "kind": "discrete", "address": 0, "event": True}),
     ]
-    assert [Tag.model_validate(fields) for fields in tags_from_csv(tags_to_csv(tags, Tag), Tag)] == tags
+    assert [listed.tag for listed in tags_from_csv(tags_to_csv(tags, Tag), Tag)] == tags
 
 
 @pytest.mark.parametrize("model", [XBeeConfig, NodeConfig, Block, TimeField, Tag])

@@ -51,7 +51,7 @@ def test_merging_adds_and_changes_and_leaves_the_others() -> None:
     assert (made.changes.added, made.changes.changed, made.changes.removed) == (["flow"], ["temperature"], [])
     assert made.changes.unchanged == 1
     assert made.data.decode() == FILE.replace(
-        "{name: temperature, address: 0, unit: degC}", "{name: temperature, address: 5, type: UINT16, unit: K}"
+        "{name: temperature, address: 0, unit: degC}", "{name: temperature, address: 5, unit: K, type: UINT16}"
     ).replace("address: 1}\n", "address: 1}\n        - {name: flow, address: 2, type: UINT16}\n")
 
 
