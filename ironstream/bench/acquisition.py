@@ -132,12 +132,12 @@ async def _adapter(deployment: Deployment, one: Scenario, seconds: float) -> Acq
         raise BenchError(f"Nothing was read. Last words:\n{child.last_words()}", "Try `ironstream adapter test`.")
     await asyncio.sleep(_SETTLING_S)
     loop = asyncio.get_running_loop()
-    before = await deployment.count(Topic.TELEMETRY_RAW)
     polls_before = await asyncio.to_thread(_polls, health_port)
+    before = await deployment.count(Topic.TELEMETRY_RAW)
     start_s, cpu_s = loop.time(), cpu_seconds(child.pid)
     await asyncio.sleep(seconds)
-    elapsed_s, cpu_s = loop.time() - start_s, cpu_seconds(child.pid) - cpu_s
     values = await deployment.count(Topic.TELEMETRY_RAW) - before
+    elapsed_s, cpu_s = loop.time() - start_s, cpu_seconds(child.pid) - cpu_s
     polls = await asyncio.to_thread(_polls, health_port)
     memory_mib = rss_mib(child.pid)
     deployment.check_workers()

@@ -25,6 +25,9 @@ from ironstream.gateway.settings import GatewaySettings
 
 _LOG = structlog.get_logger(__name__)
 _TICK_S: Final = 0.5
+_GATHER_S: Final = 0.02
+_WORTH_A_ROUND: Final = 256 * 1024
+"""Bytes that are sent at once; for less, it is waited a moment for more: a round costs as much as 200 records."""
 _SPILL_AFTER_S: Final = 0.5
 """What Kafka leaves unacknowledged for so long goes to disk at the next tick: a kill loses about a second."""
 _AWAY_S: Final = 5.0
@@ -206,6 +209,8 @@ class KafkaPublisher:
         """Send what there is, for as long as it goes well. Raises KafkaError or OSError."""
         while True:
             await self._wake.wait()
+            if self._bytes < _WORTH_A_ROUND:
+                await asyncio.sleep(_GATHER_S)
             await self._take()
             if not self._round.records:
                 self._wake.clear()
