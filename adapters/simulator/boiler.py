@@ -34,7 +34,12 @@ class Boiler:
     @property
     def state(self) -> str:
         """What its control says of it."""
-        return "low water" if self.level < 30 else "firing" if self.firing else "standby"
+        return "low water" if self.low_water else "firing" if self.firing else "standby"
+
+    @property
+    def low_water(self) -> bool:
+        """Whether its control raises the alarm for it."""
+        return self.level < 30
 
     @property
     def measured_pressure(self) -> float:

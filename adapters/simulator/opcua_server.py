@@ -14,6 +14,7 @@ from asyncua import Server, ua
 from asyncua.common.node import Node
 
 from adapters.simulator.boiler import Boiler
+from adapters.simulator.opcua_alarm import CONDITION, LowWaterAlarm
 from adapters.simulator.physics import Plant
 
 URI: Final = "urn:ironstream:simulator"
@@ -73,6 +74,7 @@ class BoilerServer:
         self._started_s = 0.0
         self._server: Server | None = None
         self._nodes: dict[str, Node] = {}
+        self._alarm: LowWaterAlarm | None = None
         self._updates: asyncio.Task[None] | None = None
 
     @property
@@ -91,6 +93,8 @@ class BoilerServer:
         self._started_s = self._monotonic_s()
         for variable in VARIABLES:
             self._nodes[variable.name] = await _add(boiler, index, variable)
+        self._alarm = LowWaterAlarm(server, _id(f"{BOILER}.{CONDITION}", index))
+        await self._alarm.prepare()
         await self._write_all()
         await server.start()
         self._server = server
@@ -122,6 +126,8 @@ class BoilerServer:
             await self._nodes[variable.name].write_value(
                 ua.DataValue(variant, ua.StatusCode(ua.UInt32(status)), SourceTimestamp=now, ServerTimestamp=now)
             )
+        if self._alarm is not None:
+            await self._alarm.follow(self._plant.boiler, now)
 
 
 async def _add(boiler: Node, index: int, variable: Variable) -> Node:

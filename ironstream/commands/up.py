@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
+from adapters.simulator.ports import PORTS
 from ironstream.commands import children
 from ironstream.commands.children import Child
 from ironstream.commands.kafka_start import start_kafka
@@ -26,6 +27,7 @@ _POLL_S: Final = 0.2
 _BACKOFF_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
 _STEADY_S: Final = 60.0
 _BAD_CONFIGURATION: Final = 2
+_PLANT_PORTS: Final = ", ".join(f"{port} {adapter}" for adapter, port in PORTS.items())
 
 
 def up(
@@ -33,7 +35,7 @@ def up(
     topology: TopologyOption = None,
     data_dir: DataDirOption = None,
     simulator: Annotated[
-        bool, typer.Option("--simulator", help="Run the simulated plant on 127.0.0.1:5020 as well.")
+        bool, typer.Option("--simulator", help=f"Run the simulated plant as well, on 127.0.0.1: {_PLANT_PORTS}.")
     ] = False,
 ) -> None:
     """Run everything of topology.yaml on this machine until Ctrl-C: Kafka, topics, a worker, the gateway's adapters.
@@ -88,7 +90,8 @@ def _processes(settings: Settings, simulator: bool) -> list[Child]:
     logs = settings.data_dir / "logs"
     processes = [Child("worker", children.ironstream("worker"), logs / "worker.log", env)]
     if simulator:
-        command = children.python("-m", "adapters.simulator", "--port", "5020")
+        # where topology.yaml looks for it: at its own ports
+        command = children.python("-m", "adapters.simulator")
         processes.append(Child("simulator", command, logs / "simulator.log", env))
     # also without pipelines: it takes those that the file gets later
     health = {"IRONSTREAM_HEALTH_PORT": os.environ.get("IRONSTREAM_HEALTH_PORT", "0")}

@@ -35,12 +35,13 @@ def demo(
     ] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Show the whole system at work: a simulated plant, Modbus, Kafka, a worker, and an operator.
+    """Show the whole system at work: a simulated plant read by Modbus, OPC UA and MQTT, Kafka, a worker, an operator.
 
     It needs nothing but this installation: it starts a Kafka of its own on a free port, in a folder that is emptied at
     each start. The view reads Kafka alone. One device, flowmeter-1, babbles on purpose: what it sends beyond its limit
     is refused, 50 dead letters a second. With --duration the exit code is 0 only if all of this was
-    seen: clean values, aggregates, a gap, a dead letter, an alarm from ACTIVE over ACKNOWLEDGED to CLEARED.
+    seen: clean values of every protocol, aggregates, a gap, a dead letter, an alarm from ACTIVE over ACKNOWLEDGED to
+    CLEARED.
 
     Examples:
 

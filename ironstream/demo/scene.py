@@ -34,6 +34,8 @@ class Milestone(StrEnum):
     """What a demo has to show."""
 
     CLEAN = "clean values"
+    OPC_UA = "OPC UA values"
+    MQTT = "MQTT values"
     SECOND = "1 s aggregates"
     TEN_SECONDS = "10 s aggregates"
     GAP = "gap events"
@@ -165,6 +167,8 @@ class Scene:
         read_us = to_us(read) if read is not None else appended_ms * 1000
         self._arrivals.append((at_s, 1))
         self._see(Milestone.CLEAN, at_s)
+        if series.asset in _BY_ASSET and value.get("value") is not None:
+            self._see(_BY_ASSET[series.asset], at_s)
         delay_s = max(0.0, now_us / 1e6 - appended_ms / 1000)
         self.delay_s = delay_s if self.delay_s is None else 0.95 * self.delay_s + 0.05 * delay_s
         if read_us < series.read_us:
@@ -231,6 +235,8 @@ class Scene:
             self._see(Milestone.DEAD_LETTER, at_s)
 
 
+_BY_ASSET: Final = {"boiler-1": Milestone.OPC_UA, "press-1": Milestone.MQTT}
+"""What values of an asset of topology.yaml show: each is the only one that its protocol reads."""
 _PATH: Final = (
     (AlarmState.ACTIVE, None, Milestone.ACTIVE),
     (AlarmState.ACKNOWLEDGED, AlarmState.ACTIVE, Milestone.ACKNOWLEDGED),

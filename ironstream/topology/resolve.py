@@ -49,7 +49,7 @@ def delivered_tags(pipeline: Pipeline) -> Iterator[DeliveredTag]:
     """
     tags = pipeline.config.get("tags")
     for place, tag in enumerate(tags if isinstance(tags, list) else ()):
-        if isinstance(tag, dict) and tag.get("type") != "STRING":
+        if isinstance(tag, dict) and not _is_text(tag):
             parameter = tag.get("parameter", tag.get("name"))
             if isinstance(parameter, str):
                 yield DeliveredTag(
@@ -59,6 +59,11 @@ def delivered_tags(pipeline: Pipeline) -> Iterator[DeliveredTag]:
                     unit=_text(tag.get("unit")),
                     interval_s=_interval(tag, pipeline),
                 )
+
+
+def _is_text(tag: Mapping[str, Any]) -> bool:
+    """Text is only ever an event: no parameter, so nothing is declared of it. Each adapter says it in its own way."""
+    return tag.get("type") in ("STRING", "text") or tag.get("text") is True
 
 
 def _asset_of(pipeline: Pipeline, tag: Mapping[str, Any]) -> AssetKey | None:
