@@ -84,6 +84,8 @@ class BoilerServer:
 
     async def __aenter__(self) -> BoilerServer:
         server = Server()
+        # so that a client which comes later can ask for the alarms that stand; 1 is the severity of saying so
+        server.iserver.bind_condition_methods = 1
         await server.init()
         server.set_server_name("ironstream simulated boiler")
         server.set_endpoint(self.endpoint)
