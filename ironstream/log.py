@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import MutableMapping
+from contextlib import suppress
 from typing import Any, Literal, TextIO
 
 import structlog
@@ -41,6 +42,30 @@ def _hide(name: object, value: Any) -> Any:
     return value
 
 
+class LogHandler(logging.StreamHandler[TextIO]):
+    """Writes to `stream`; None: to what sys.stderr is at that moment.
+
+    A record that cannot be written is told by its logger and the error's type alone. The standard library would print
+    the record and every exception under way as they are, and so what had been taken out of them.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        super().__init__(stream)
+        self._given = stream
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record. Raises nothing."""
+        self.stream = self._given or sys.stderr
+        super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the standard library's name
+        """Say that a record of this logger is lost, where that can be said."""
+        kind = sys.exception()
+        # a stream that is closed or gone, or a process without stderr: there is nobody to tell
+        with suppress(OSError, ValueError, AttributeError):
+            sys.stderr.write(f"a log record of {record.name} could not be written: {type(kind).__name__}\n")
+
+
 def configure_logging(
     level: str = "INFO", form: Literal["json", "console"] = "json", stream: TextIO | None = None
 ) -> None:
@@ -56,7 +81,6 @@ def configure_logging(
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         hide_secrets,
     ]
-    out = stream or sys.stderr
     if form == "json":
         final: list[structlog.typing.Processor] = [
             structlog.processors.format_exc_info,
@@ -64,8 +88,8 @@ def configure_logging(
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ]
     else:
-        final = [structlog.dev.ConsoleRenderer(colors=out.isatty(), timestamp_key="time")]
-    handler = logging.StreamHandler(out)
+        final = [structlog.dev.ConsoleRenderer(colors=(stream or sys.stderr).isatty(), timestamp_key="time")]
+    handler = LogHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from ironstream.embedded import EmbeddedKafka
@@ -25,6 +27,21 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the developer has set for a deployment must not reach the tests; the cache of jars is no setting."""
     for name in Settings.model_fields:
         monkeypatch.delenv(f"IRONSTREAM_{name.upper()}", raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _logging_of_its_own() -> Iterator[None]:
+    """Commands set up the logging of their process, which here is that of all tests."""
+    root, aiokafka = logging.getLogger(), logging.getLogger("aiokafka")
+    before = root.handlers[:], root.level, aiokafka.level, structlog.is_configured(), structlog.get_config()
+    yield
+    root.handlers[:] = before[0]
+    root.setLevel(before[1])
+    aiokafka.setLevel(before[2])
+    if before[3]:
+        structlog.configure(**before[4])
+    else:
+        structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

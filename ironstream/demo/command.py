@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import re
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -52,7 +51,7 @@ def demo(
     folder = (data_dir or settings_of().data_dir / "demo").absolute()
     without_outside_settings()
     # stdout is for the summary; logs of libraries would spoil the view, and the children's have files of their own
-    configure_logging("ERROR", "console", stream=sys.stderr)
+    configure_logging("ERROR", "console")
     console = err()
     live = console.is_terminal and output is Output.TABLE
     with stop_on_signals() as stop, fresh_folder(folder), running_plant(folder, console, stop) as plant:

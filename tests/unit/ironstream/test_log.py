@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import structlog
 from pydantic import SecretStr
 
 from ironstream.log import configure_logging, get_logger
 
 
 @pytest.fixture
-def stream() -> Iterator[io.StringIO]:
-    root = logging.getLogger()
-    before = (root.handlers[:], root.level, logging.getLogger("aiokafka").level)
-    yield io.StringIO()
-    root.handlers[:] = before[0]
-    root.setLevel(before[1])
-    logging.getLogger("aiokafka").setLevel(before[2])
-    structlog.reset_defaults()
+def stream() -> io.StringIO:
+    return io.StringIO()
 
 
 def records(stream: io.StringIO) -> list[dict[str, Any]]:
@@ -80,3 +73,38 @@ def test_records_below_the_level_are_left_out(stream: io.StringIO) -> None:
 
     assert "quiet" not in stream.getvalue()
     assert "loud" in stream.getvalue()
+
+
+def test_what_is_written_goes_to_the_stderr_of_that_moment() -> None:
+    first, second = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stderr(first):
+        configure_logging("INFO", "json")
+    first.close()
+    with contextlib.redirect_stderr(second):
+        get_logger("x").info("still here")
+
+    assert records(second)[0]["message"] == "still here"
+
+
+class Broken(io.StringIO):
+    def write(self, text: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_record_that_cannot_be_written_is_told_without_what_it_holds(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("INFO", "json", Broken())
+
+    try:
+        raise ConnectionError("no answer from s3cret")
+    except ConnectionError:
+        get_logger("x").error("device_lost", error="no answer from ***", address="s3cret")
+
+    assert capsys.readouterr().err == "a log record of x could not be written: OSError\n"
+
+
+def test_a_log_that_nobody_can_hear_of_disturbs_nothing() -> None:
+    closed = io.StringIO()
+    closed.close()
+    with contextlib.redirect_stderr(closed):
+        configure_logging("INFO", "json")
+        get_logger("x").info("into the void")
