@@ -58,7 +58,7 @@ class LogHandler(logging.StreamHandler[TextIO]):
         self.stream = self._given or sys.stderr
         super().emit(record)
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # the standard library's name
+    def handleError(self, record: logging.LogRecord) -> None:  # the standard library's name
         """Say that a record of this logger is lost, where that can be said."""
         kind = sys.exception()
         # a stream that is closed or gone, or a process without stderr: there is nobody to tell

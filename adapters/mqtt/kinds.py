@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from adapters.mqtt.adapter import mqtt
 from adapters.mqtt.config import MqttConfig
 from adapters.mqtt.mapping import mqtt_from_mapping
 from adapters.mqtt.rules import Tag
-from ironstream.gateway.adapter import AdapterKind
+from ironstream.gateway.adapter import Adapter, AdapterKind
 
 _LISTENER: Final = {
     "client_id": "ironstream-browse",
@@ -17,4 +16,12 @@ _LISTENER: Final = {
 }
 """A client of a broker that is browsed before any topic is known; the broker keeps nothing for it."""
 
-MQTT: Final = AdapterKind(MqttConfig, Tag, mqtt, mqtt_from_mapping, _LISTENER)
+
+def _mqtt(config: Any) -> Adapter:
+    """The adapter, whose protocol's library is loaded here and not by whoever only checks a configuration."""
+    from adapters.mqtt.adapter import mqtt
+
+    return mqtt(config)
+
+
+MQTT: Final = AdapterKind(MqttConfig, Tag, _mqtt, mqtt_from_mapping, _LISTENER)

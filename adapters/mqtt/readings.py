@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ironstream.codec import decode_readings
 from ironstream.contract import Quality, Time
 from ironstream.domain.times import to_us
 
@@ -34,6 +33,9 @@ class ToldValue:
 
 def told_values(payload: bytes) -> list[ToldValue]:
     """The readings of a payload, and the status of a machine as text. Raises PayloadError."""
+    # what it is compiled with takes half a second to load, and no other format needs it
+    from ironstream.codec import decode_readings
+
     decoded = decode_readings([payload])
     if decoded.faults:
         raise PayloadError(str(decoded.faults[0][1]))

@@ -10,7 +10,7 @@ from typing import Any, Final
 from asyncua import ua
 
 from adapters.opcua.config import AlarmSource, SeverityMap
-from adapters.opcua.nodes import node_id
+from adapters.opcua.node_ids import node_id
 from adapters.opcua.wire import Node
 from ironstream.contract import Severity
 from ironstream.gateway.adapter import DeviceAlarm, Point, Sample

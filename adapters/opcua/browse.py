@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from asyncua import ua
 
 from adapters.opcua.directory import Directory
-from adapters.opcua.nodes import node_id, portable
+from adapters.opcua.node_ids import node_id, portable
 from adapters.opcua.types import TypeBook, UnknownTypeError
 from adapters.opcua.values import leaves
 from adapters.opcua.wire import DATE_TIME, EXTENSION_OBJECT, DataValue, Node, Structure, WireError

@@ -26,7 +26,7 @@ from adapters.opcua.config import OpcUaConfig, Security
 from adapters.opcua.credentials import show_user
 from adapters.opcua.endpoints import NONE_URI, POLICIES, choose, signature, token_policy, user_token
 from adapters.opcua.errors import told
-from adapters.opcua.nodes import node_id
+from adapters.opcua.node_ids import node_id
 from ironstream.gateway.adapter import DeviceConnectionError, DeviceSecurityError
 
 _CLOSE_S: Final = 1.0

@@ -12,7 +12,8 @@ from adapters.opcua.connection import Connection
 from adapters.opcua.errors import told
 from adapters.opcua.items import Item
 from adapters.opcua.messages import read_results
-from adapters.opcua.nodes import NodeName, UnknownNamespaceError, node_id, resolve
+from adapters.opcua.node_ids import UnknownNamespaceError, node_id, resolve
+from adapters.opcua.nodes import NodeName
 from adapters.opcua.plan import Limits, chunks, limits
 from adapters.opcua.wire import DataValue, Node
 from ironstream.gateway.adapter import DeviceProtocolError, DeviceRefusedError

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from adapters.opcua.adapter import opcua
 from adapters.opcua.config import OpcUaConfig, Tag
 from adapters.opcua.mapping import opcua_from_mapping
-from ironstream.gateway.adapter import AdapterKind
+from ironstream.gateway.adapter import Adapter, AdapterKind
 
 _ANY: Final = {"tags": [{"name": "any", "node": "i=2258"}]}
 """Stands for the nodes of a server that is browsed before any is known: its clock, which every server has."""
 
-OPCUA: Final = AdapterKind(OpcUaConfig, Tag, opcua, opcua_from_mapping, _ANY)
+
+def _opcua(config: Any) -> Adapter:
+    """The adapter, whose protocol's library is loaded here and not by whoever only checks a configuration."""
+    from adapters.opcua.adapter import opcua
+
+    return opcua(config)
+
+
+OPCUA: Final = AdapterKind(OpcUaConfig, Tag, _opcua, opcua_from_mapping, _ANY)

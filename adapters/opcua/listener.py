@@ -18,7 +18,7 @@ from adapters.opcua.intake import Batch, Intake
 from adapters.opcua.items import Item, Troubles
 from adapters.opcua.messages import Change, Publication, publication, republished
 from adapters.opcua.monitoring import data_item, event_item, without_filter
-from adapters.opcua.nodes import node_id
+from adapters.opcua.node_ids import node_id
 from adapters.opcua.plan import chunks
 from adapters.opcua.status import symbol
 from adapters.opcua.wire import DataValue

@@ -1,4 +1,4 @@
-"""How nodes are named in a configuration, and what they are on one server at one time. Pure."""
+"""How nodes are named in a configuration. Pure, and without the protocol's library: a check does not load it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import base64
 import binascii
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from urllib.parse import unquote
-
-from asyncua import ua
 
 UA_NAMESPACE: Final = "http://opcfoundation.org/UA/"
 _NODE_ID: Final = re.compile(r"(?:ns=(?P<ns>[A-Za-z0-9_-]+);|nsu=(?P<uri>[^;]+);)?(?P<kind>[isgb])=(?P<id>.*)", re.S)
@@ -23,17 +21,6 @@ _ELEMENT: Final = re.compile(
 Namespace = int | str
 """Index on the server, or the URI, which stays when the server numbers its namespaces anew."""
 Identifier = int | str | bytes | uuid.UUID
-
-
-def node_id(identifier: Identifier | None, namespace: int = 0) -> ua.NodeId:
-    """A node id; asyncua's annotations want types of its own, its code does not."""
-    make: Any = ua.NodeId
-    made: ua.NodeId = make(identifier, namespace)
-    return made
-
-
-class UnknownNamespaceError(LookupError):
-    """The server does not have the namespace that a node is named by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,43 +45,6 @@ def parse_node(text: str, aliases: Mapping[str, str] | None = None) -> NodeName:
     if match is None:
         raise ValueError(f"{text!r} is no node: write nsu=URI;s=NAME, ns=2;i=1001, or a path that begins with /Objects")
     return NodeName(_namespace(match["ns"], match["uri"], aliases), _identifier(match["kind"], match["id"]))
-
-
-def resolve(name: NodeName, namespaces: Sequence[str]) -> ua.NodeId | ua.BrowsePath:
-    """The node id, or the path to be translated, on a server with these namespaces (its NamespaceArray).
-
-    Raises UnknownNamespaceError.
-    """
-    if not name.path:
-        return node_id(name.identifier, _index(name.namespace, namespaces))
-    path = ua.BrowsePath()
-    path.StartingNode = node_id(ua.ObjectIds.RootFolder)
-    for namespace, text in name.path:
-        element: Any = ua.RelativePathElement()
-        element.ReferenceTypeId = node_id(ua.ObjectIds.HierarchicalReferences)
-        element.IncludeSubtypes = True
-        element.IsInverse = False
-        element.TargetName = ua.QualifiedName(text, _index(namespace, namespaces))
-        path.RelativePath.Elements.append(element)
-    return path
-
-
-def portable(node: ua.NodeId, namespaces: Sequence[str]) -> str:
-    """The node by its namespace URI, as `parse_node` reads it back; by index where the server names no URI."""
-    match node.Identifier:
-        case uuid.UUID() as guid:
-            text = f"g={guid}"
-        case bytes() as data:
-            text = "b=" + base64.b64encode(data).decode("ascii")
-        case int() as number:
-            text = f"i={number}"
-        case other:
-            text = f"s={other}"
-    index = int(node.NamespaceIndex)
-    if index == 0:
-        return text
-    uri = namespaces[index] if index < len(namespaces) else ""
-    return f"nsu={uri.replace('%', '%25').replace(';', '%3B')};{text}" if uri else f"ns={index};{text}"
 
 
 def _path(text: str, aliases: Mapping[str, str]) -> tuple[tuple[Namespace, str], ...]:
@@ -139,11 +89,3 @@ def _identifier(kind: str, text: str) -> Identifier:
     except (ValueError, binascii.Error):
         what = {"i": "a number below 2^32", "g": "a GUID", "b": "base64"}[kind]
         raise ValueError(f"{text!r} after {kind}= is not {what}") from None
-
-
-def _index(namespace: Namespace, namespaces: Sequence[str]) -> int:
-    if isinstance(namespace, int):
-        return namespace
-    if namespace not in namespaces:
-        raise UnknownNamespaceError(f"the server has no namespace {namespace!r}")
-    return namespaces.index(namespace)

@@ -10,7 +10,7 @@ from asyncua import ua
 from asyncua.ua.ua_binary import struct_from_binary
 
 from adapters.opcua.directory import Directory
-from adapters.opcua.nodes import node_id
+from adapters.opcua.node_ids import node_id
 from adapters.opcua.types import INT32, TypeBook, structure_type
 from adapters.opcua.wire import EXTENSION_OBJECT, Node, Reader, Structure, WireError
 

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from asyncua import ua
 
-from adapters.opcua.nodes import node_id
+from adapters.opcua.node_ids import node_id
 from adapters.opcua.wire import EXTENSION_OBJECT, Node, Reader, Structure, WireError
 
 INT32: Final = 6

@@ -14,7 +14,7 @@ from asyncua.common.node import Node
 from asyncua.server.address_space import AttributeValue, NodeData
 from asyncua.server.internal_server import InternalServer
 
-from adapters.opcua.nodes import node_id
+from adapters.opcua.node_ids import node_id
 
 URI = "http://example.com/plant"
 

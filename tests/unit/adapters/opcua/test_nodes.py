@@ -9,7 +9,8 @@ from asyncua import ua
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.opcua.nodes import NodeName, UnknownNamespaceError, node_id, parse_node, portable, resolve
+from adapters.opcua.node_ids import UnknownNamespaceError, node_id, portable, resolve
+from adapters.opcua.nodes import NodeName, parse_node
 
 URI = "http://example.com/plant"
 NAMESPACES = ["http://opcfoundation.org/UA/", "urn:server", URI]

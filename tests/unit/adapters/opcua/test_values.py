@@ -9,7 +9,7 @@ from asyncua import ua
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.opcua.nodes import node_id
+from adapters.opcua.node_ids import node_id
 from adapters.opcua.status import overflowed, quality, symbol
 from adapters.opcua.types import FieldType, StructureType, TypeBook, UnknownTypeError, structure_type
 from adapters.opcua.values import Leaf, leaves

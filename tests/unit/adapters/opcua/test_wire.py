@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.opcua.messages import Change, history_pages, publication, read_results, republished
-from adapters.opcua.nodes import node_id
+from adapters.opcua.node_ids import node_id
 from adapters.opcua.wire import DataValue, Matrix, Node, Reader, Structure, WireError
 
 MOMENT = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
