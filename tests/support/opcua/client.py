@@ -9,7 +9,6 @@ from typing import Any
 
 from adapters.opcua.adapter import OpcUaPoller, OpcUaSubscriber, opcua
 from adapters.opcua.config import OpcUaConfig
-from ironstream.gateway import adapter as gateway
 from ironstream.gateway.adapter import DeviceAlarm, Fault, Sample
 
 Adapter = OpcUaPoller | OpcUaSubscriber
@@ -18,7 +17,7 @@ Adapter = OpcUaPoller | OpcUaSubscriber
 class Seen:
     """All that an adapter has told."""
 
-    def __init__(self, adapter: gateway.Adapter) -> None:
+    def __init__(self, adapter: Adapter) -> None:
         self.adapter = adapter
         self.samples: list[Sample] = []
         self.alarms: list[DeviceAlarm] = []
