@@ -48,6 +48,20 @@ def test_nothing_has_been_seen_at_first() -> None:
     assert Scene().missing == list(Milestone)
 
 
+def test_each_protocol_is_seen_by_the_values_of_its_own_asset() -> None:
+    scene = Scene()
+    take(scene, Topic.TELEMETRY_CLEAN, reading())
+    take(scene, Topic.TELEMETRY_CLEAN, reading(asset_id="boiler-1", value=None, quality="BAD"))
+    assert {Milestone.OPC_UA, Milestone.MQTT} <= set(scene.missing)
+
+    take(scene, Topic.TELEMETRY_CLEAN, reading(asset_id="boiler-1"))
+    assert Milestone.OPC_UA in scene.milestones
+    assert Milestone.MQTT in scene.missing
+
+    take(scene, Topic.TELEMETRY_CLEAN, reading(asset_id="press-1"))
+    assert Milestone.MQTT in scene.milestones
+
+
 def test_an_alarm_counts_when_one_occurrence_passes_all_three_states() -> None:
     scene = Scene()
     for state in ("ACTIVE", "ACKNOWLEDGED", "CLEARED"):
