@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from ironstream.claims import ONE_OWNER, claims_of
 from ironstream.contract import IDENTITY_PART
 from ironstream.errors import ConfigurationError
 from ironstream.gateway.adapter import Adapter, AdapterKind
 from ironstream.gateway.pipeline import PipelineSpec
 from ironstream.gateway.secrets import Redactor, resolve
 from ironstream.gateway.settings import GatewaySettings
-from ironstream.topology.claims import ONE_OWNER, claims_of
 
 
 @dataclass(frozen=True, slots=True)

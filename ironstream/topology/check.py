@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from ironstream.claims import ONE_OWNER, claims_of
 from ironstream.topology.checks.alarms import check_alarms
 from ironstream.topology.checks.plant import check_plant
 from ironstream.topology.checks.processes import check_processes
@@ -17,7 +18,6 @@ from ironstream.topology.checks.references import Names, check_references
 from ironstream.topology.checks.report import Report
 from ironstream.topology.checks.secrets import check_secrets
 from ironstream.topology.checks.structure import sound_part, tell_all
-from ironstream.topology.claims import ONE_OWNER, claims_of
 from ironstream.topology.faults import Fault, TopologyError, did_you_mean, quote
 from ironstream.topology.load import MAX_BYTES, load
 from ironstream.topology.model import Pipeline, Topology

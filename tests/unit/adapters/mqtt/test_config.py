@@ -12,7 +12,7 @@ from adapters.mqtt.config import MqttConfig
 from adapters.mqtt.connection import ConnectionConfig, TlsConfig
 from adapters.mqtt.rules import FieldRule, Tag, TopicRule
 from adapters.mqtt.sparkplug.config import SparkplugConfig
-from ironstream.topology.claims import claims_of
+from ironstream.claims import claims_of
 from tests.unit.adapters.mqtt.support import config
 
 TAG = {"name": "a", "topic": "a"}

@@ -1,4 +1,7 @@
-"""What of its machine an adapter takes for itself, so that two pipelines must not both have it."""
+"""What of its machine an adapter takes for itself, so that two pipelines must not both have it.
+
+Beside topology and gateway, which both ask: a process of adapters would load all of the topology's check for it.
+"""
 
 from __future__ import annotations
 
