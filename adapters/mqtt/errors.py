@@ -70,6 +70,8 @@ def lost(config: ConnectionConfig, reason: ReasonCode | None = None) -> AdapterE
 
 def silent(config: ConnectionConfig, what: str) -> AdapterError:
     """The broker is connected and does not answer."""
-    return DeviceTimeoutError(
-        f"{config.where}: no answer to {what} in {config.timeout_s:g} s", "check the broker, or raise timeout_s"
-    )
+    hint = "check the broker, or raise timeout_s"
+    if config.version == "5":
+        # a broker that knows 3.1.1 alone should refuse the version; not every one does
+        hint = 'check the broker; where it is older than MQTT 5, set version: "3.1.1"; or raise timeout_s'
+    return DeviceTimeoutError(f"{config.where}: no answer to {what} in {config.timeout_s:g} s", hint)

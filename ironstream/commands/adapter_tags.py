@@ -59,6 +59,8 @@ def export_tags(
     kind = ADAPTERS[pipeline.adapter]
     tags: Sequence[BaseModel] = getattr(kind.config_model.model_validate(pipeline.config), "tags")  # noqa: B009
     text = tags_to_csv(tags, kind.tag_model)
+    if not tags:
+        err().print(f"{name} has no tags, what it reads stands elsewhere in its config: only the header is written")
     if file is None:
         sys.stdout.write(text)
         return

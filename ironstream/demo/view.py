@@ -18,7 +18,8 @@ WIDE: Final = 125
 """From this width on, readings and the rest stand side by side."""
 _QUALITY_STYLES: Final = {"GOOD": "green", "SUSPECT": "yellow", "UNCERTAIN": "yellow", "BAD": "bold red"}
 _SEVERITY_STYLES: Final = {"CRITICAL": "bold red", "HIGH": "red", "MEDIUM": "yellow"}
-_HEAD_LINES: Final = 5
+_HEAD_LINES: Final = 3
+_FRAME_COLUMNS: Final = 4
 _FOOT_LINES: Final = 1
 _FRAME_LINES: Final = 3
 
@@ -27,10 +28,12 @@ def draw(scene: Scene, at_s: float, now_us: int, *, width: int, height: int, hin
     """The whole screen. `at_s` is the time since the set-up, `hint` the line at the bottom."""
     layout = Layout()
     body = Layout(name="body")
+    seen = _seen(scene, width - _FRAME_COLUMNS)
+    head = _HEAD_LINES + len(seen)
     layout.split_column(
-        Layout(_head(scene, at_s), size=_HEAD_LINES), body, Layout(Text(hint, style="dim"), size=_FOOT_LINES)
+        Layout(_head(scene, at_s, seen), size=head), body, Layout(Text(hint, style="dim"), size=_FOOT_LINES)
     )
-    lines = max(8, height - _HEAD_LINES - _FOOT_LINES)
+    lines = max(8, height - head - _FOOT_LINES)
     if width >= WIDE:
         right = Layout(name="right", ratio=5)
         body.split_row(Layout(_readings(scene, now_us, lines - _FRAME_LINES), ratio=8), right)
@@ -55,7 +58,7 @@ def _shares(lines: int, alarms: int, reasons: int) -> tuple[int, int]:
     return alarm_lines, max(3, lines - letters - alarm_lines)
 
 
-def _head(scene: Scene, at_s: float) -> RenderableType:
+def _head(scene: Scene, at_s: float, seen: list[Text]) -> RenderableType:
     facts = Text.assemble(
         ("ironstream demo", "bold"),
         f"   {_clock(at_s)}   ",
@@ -65,12 +68,22 @@ def _head(scene: Scene, at_s: float) -> RenderableType:
         " records   ",
         ("-" if scene.delay_s is None else f"{scene.delay_s * 1000:,.0f} ms", "bold cyan"),
         " from Kafka to here",
+        no_wrap=True,
+        overflow="ellipsis",
     )
-    seen = Text("seen: ", no_wrap=False)
+    return Panel(Group(facts, *seen), border_style="cyan")
+
+
+def _seen(scene: Scene, width: int) -> list[Text]:
+    """The milestones in lines that are not wider; each stays whole."""
+    lines = [Text("seen:", no_wrap=True, overflow="ellipsis")]
     for milestone in Milestone:
         found = milestone in scene.milestones
-        seen.append(f"{'✔' if found else '·'} {milestone}   ", style="green" if found else "dim")
-    return Panel(Group(facts, seen), border_style="cyan")
+        said = f"  {'✔' if found else '·'} {milestone}"
+        if lines[-1].cell_len + len(said) > width:
+            lines.append(Text("     ", no_wrap=True, overflow="ellipsis"))
+        lines[-1].append(said, style="green" if found else "dim")
+    return lines
 
 
 def _readings(scene: Scene, now_us: int, rows: int) -> RenderableType:

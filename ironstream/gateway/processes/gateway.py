@@ -108,11 +108,14 @@ class Gateway:
             await first_of(look_now, timeout_s=self._supervision.topology_interval_s)
             asked = look_now.is_set()
             look_now.clear()
-            version = None
+            version, refused = None, self._file.refused
             try:
                 version = await self._file.look(whatever=asked)
             except TopologyError as error:
                 log.error("topology_refused", error=error.message, hint=error.hint)
+            if refused and version is None and self._file.refused is None and self._file.current is not None:
+                # there is nothing to apply, but whoever has read of the refusal waits for its end
+                log.info("topology_restored", sha256=self._file.current.sha256)
 
     async def _apply(self, version: TopologyVersion, session: aiohttp.ClientSession, log: GatewayLog) -> None:
         """Bring the processes to what a version wants; those that it does not concern are left alone."""

@@ -125,3 +125,13 @@ def test_a_pipeline_or_a_file_that_is_not_there_is_told(
     assert "none.csv cannot be read: No such file" in capsys.readouterr().err
     assert run("export", "boiler", tmp_path) == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_list_that_comes_out_empty_is_not_taken_for_all_that_is_read(
+    plant: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["adapter", "tags", "export", "deaf"]) == 0
+
+    shown = capsys.readouterr()
+    assert len(shown.out.splitlines()) == 1
+    assert "deaf has no tags" in shown.err

@@ -134,3 +134,10 @@ def test_a_terminal_of_any_size_is_drawn_for(width: int, height: int) -> None:
         take(scene, Topic.ALARMS_CLEAN, transition("ACTIVE") | {"alarm_id": f"a/b/pump-{asset}/x/y/z"})
 
     assert drawn(scene, T0_US, width, height).count("\n") <= height + 1
+
+
+@pytest.mark.parametrize("width", [80, 125, 200])
+def test_what_was_seen_is_named_whole_however_wide_the_terminal_is(width: int) -> None:
+    shown = drawn(Scene(), T0_US, width, 40)
+
+    assert all(f"· {milestone}" in shown for milestone in Milestone)

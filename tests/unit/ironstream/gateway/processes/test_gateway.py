@@ -158,3 +158,20 @@ async def test_a_topology_that_cannot_be_used_starts_nothing(path: Path) -> None
     with pytest.raises(TopologyError, match="profibus"):
         await new(path, None, CHILD, SELDOM).run(asyncio.Event(), publisher=publisher)
     assert publisher.records == []
+
+
+async def test_a_broken_topology_that_is_taken_back_is_told_to_be_over(path: Path) -> None:
+    write(path, pipeline("a", 1))
+    async with running(path) as gateway:
+        await until(lambda: len(gateway.events("pipeline_started")) == 1)
+        write(path, pipeline("a", 1, surprise=1))
+        gateway.look_now.set()
+        await until(lambda: len(gateway.events("topology_refused")) == 1)
+        assert "surprise" in gateway.events("topology_refused")[0]["error"]
+        write(path, pipeline("a", 1))
+        gateway.look_now.set()
+        await until(lambda: len(gateway.events("topology_restored")) == 1)
+        gateway.look_now.set()
+        await until(lambda: not gateway.look_now.is_set())
+        assert gateway.events("topology_restored")[0]["sha256"] == gateway.events("topology_applied")[0]["sha256"]
+        assert len(gateway.events("topology_applied")) == len(gateway.events("topology_restored")) == 1
