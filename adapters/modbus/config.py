@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from ironstream.contract import IDENTITY_PART
 from ironstream.gateway.report_config import ReportConfig
+from ironstream.topology.naming import Nameless
 
 MAX_REGISTERS_PER_READ = 125
 MAX_BITS_PER_READ = 2000
@@ -249,6 +250,11 @@ class ModbusConfig(BaseModel):
         default=3, ge=1, description="A unit that failed this many cycles in a row is left out until the next probe."
     )
     probe_interval_s: float = Field(default=10.0, gt=0, description="How often a suspended unit is asked again.")
+
+    @property
+    def nameless(self) -> list[Nameless]:
+        """Tags without an asset."""
+        return [Nameless(("tags", at), tag.name) for at, tag in enumerate(self.tags) if tag.asset is None]
 
     def timeout_of(self, unit_id: int) -> float:
         """Longest wait for an answer of the unit, in s."""

@@ -31,6 +31,7 @@ from adapters.mqtt.pattern import covers, overlaps, parse_pattern
 from adapters.mqtt.rules import Tag, TopicRule
 from adapters.mqtt.sparkplug.config import SparkplugConfig
 from ironstream.gateway.report_config import ReportConfig
+from ironstream.topology.naming import Nameless
 
 
 class MqttConfig(ConnectionConfig):
@@ -70,6 +71,16 @@ class MqttConfig(ConnectionConfig):
     def claims(self) -> tuple[str, ...]:
         """The session, which a second client of that name would take away."""
         return (f"client_id {self.client_id} at {self.where} (each pipeline needs its own)",)
+
+    @property
+    def nameless(self) -> list[Nameless]:
+        """Tags, and patterns of topics, whose values can have no asset."""
+        tags = [Nameless(("tags", at), tag.name) for at, tag in enumerate(self.tags) if tag.asset is None]
+        return tags + [
+            Nameless(("topics", at), f"what {rule.pattern} reads", "the pattern a level {asset}, or the entry `asset`")
+            for at, rule in enumerate(self.topics)
+            if not rule.names_assets
+        ]
 
     def _overlaps(self) -> list[str]:
         filters = [parse_pattern(rule.pattern).filter for rule in self.topics]

@@ -201,3 +201,10 @@ class TopicRule(ValueConfig):
         if faults:
             raise ValueError("; ".join(faults))
         return self
+
+    @property
+    def names_assets(self) -> bool:
+        """Whether its values may have an asset of their own, by the topic or (format ironstream) by the payload."""
+        if self.asset is not None or self.format == "ironstream":
+            return True
+        return any(name == "asset" for _, name in parse_pattern(self.pattern).names)

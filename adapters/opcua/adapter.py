@@ -15,7 +15,7 @@ from adapters.opcua.connection import Connection
 from adapters.opcua.directory import Directory
 from adapters.opcua.history import Gap
 from adapters.opcua.intake import Batch, Intake
-from adapters.opcua.items import Item, SampleMaker, Troubles, items_of
+from adapters.opcua.items import Item, SampleMaker, Told, Troubles, items_of
 from adapters.opcua.listener import Listener
 from adapters.opcua.type_loader import TypeLoader
 from adapters.opcua.types import TypeBook
@@ -91,16 +91,16 @@ class OpcUaAdapter(Polled):
         self._loader = TypeLoader(self._directory, book)
         self._maker = SampleMaker(self._config, book, self._troubles)
 
-    async def _samples(self, values: Sequence[tuple[Item, DataValue, int]]) -> list[Sample]:
+    async def _samples(self, values: Sequence[Told]) -> list[Sample]:
         """The samples of these values; types that are not known yet are asked for, once."""
         make = self._maker.make
-        samples = [sample for item, value, now_us in values for sample in make(item, value, now_us)]
+        samples = [sample for told in values for sample in make(*told)]
         if self._maker.unknown:
             unknown, self._maker.unknown = self._maker.unknown, set()
             before = len(self._book.by_type)
             await self._loader.learn_encodings(unknown)
             if len(self._book.by_type) > before:
-                samples = [sample for item, value, now_us in values for sample in make(item, value, now_us)]
+                samples = [sample for told in values for sample in make(*told)]
             self._maker.unknown.clear()
         return samples
 
@@ -120,10 +120,12 @@ class OpcUaPoller(OpcUaAdapter):
             await self._locate(missing)
         there = [(item, item.node) for item in self._items if item.node is not None]
         wanted = [(node, ua.AttributeIds.Value) for _, node in there]
-        found = await self._directory.read(wanted)
+        found = await self._directory.read_timed(wanted)
         now_us = self._wall_us()
-        values = {item.tag.key: value for (item, _), value in zip(there, found, strict=True)}
-        samples = await self._samples([(item, values.get(item.tag.key, _MISSING), now_us) for item in self._items])
+        values = {item.tag.key: answer for (item, _), answer in zip(there, found, strict=True)}
+        missing_value = (_MISSING, None)
+        told = [(item, now_us, *values.get(item.tag.key, missing_value)) for item in self._items]
+        samples = await self._samples(told)
         return Received(samples, faults=self._troubles.take())
 
 
@@ -181,8 +183,8 @@ class OpcUaSubscriber(OpcUaAdapter):
         """What has come and was not read."""
         if self._listener is not None:
             batches = self._intake.take()
-            for item, value, now_us in self._changes(batches):
-                self._samples_made += self._maker.make(item, value, now_us)
+            for told in self._changes(batches):
+                self._samples_made += self._maker.make(*told)
             self._take_events(batches)
         return self._made()
 
@@ -215,15 +217,15 @@ class OpcUaSubscriber(OpcUaAdapter):
         for batch in batches:
             held = [change for change in batch.changes if change.handle in waiting]
             free = [change for change in batch.changes if change.handle not in waiting] if held else batch.changes
-            now.append(Batch(batch.time_us, free, batch.events))
+            now.append(batch._replace(changes=free))
             if held:
-                later.append(Batch(batch.time_us, held, []))
+                later.append(batch._replace(changes=held, events=[]))
         return now, later
 
-    def _changes(self, batches: Sequence[Batch]) -> list[tuple[Item, DataValue, int]]:
+    def _changes(self, batches: Sequence[Batch]) -> list[Told]:
         items, count = self._items, len(self._items)
         return [
-            (items[change.handle], change.value, batch.time_us)
+            (items[change.handle], batch.time_us, change.value, batch.server_us)
             for batch in batches
             for change in batch.changes
             if change.handle < count

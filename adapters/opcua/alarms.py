@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from asyncua import ua
 
-from adapters.opcua.config import AlarmSource, SeverityMap
+from adapters.opcua.alarm_config import AlarmSource, SeverityMap
 from adapters.opcua.node_ids import node_id
 from adapters.opcua.wire import Node
 from ironstream.contract import Severity

@@ -21,17 +21,16 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 from urllib.parse import urlparse
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from adapters.opcua.alarm_config import AlarmSource, Parameter
 from adapters.opcua.nodes import NodeName, parse_node
 from adapters.opcua.plan import ITEMS_IN_ALL, ServerProfile
-from ironstream.contract import IDENTITY_PART
 from ironstream.gateway.report_config import ReportConfig
-
-Parameter = Annotated[str, StringConstraints(pattern=rf"^{IDENTITY_PART.pattern}$")]
+from ironstream.topology.naming import Nameless
 
 
 class Mode(StrEnum):
@@ -39,6 +38,14 @@ class Mode(StrEnum):
 
     POLL = "poll"
     SUBSCRIBE = "subscribe"
+
+
+class DeviceTime(StrEnum):
+    """Which of the server's two times is the device time."""
+
+    AUTO = "auto"
+    SOURCE = "source"
+    SERVER = "server"
 
 
 class Security(StrEnum):
@@ -133,39 +140,6 @@ class Tag(BaseModel):
         return self
 
 
-class SeverityMap(BaseModel):
-    """From which severity (1 to 1000) on an alarm is what; below all of them it is INFO."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    critical: int = Field(default=801, ge=1, le=1000, description="CRITICAL from here on.")
-    high: int = Field(default=601, ge=1, le=1000, description="HIGH from here on.")
-    medium: int = Field(default=401, ge=1, le=1000, description="MEDIUM from here on.")
-    low: int = Field(default=201, ge=1, le=1000, description="LOW from here on.")
-
-    @model_validator(mode="after")
-    def _order(self) -> Self:
-        if not self.critical > self.high > self.medium > self.low:
-            raise ValueError("critical must be above high, high above medium, medium above low")
-        return self
-
-
-class AlarmSource(BaseModel):
-    """A node whose alarms and conditions are taken over."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    notifier: str = Field(default="i=2253", min_length=1, description="The node that notifies; default: the Server.")
-    asset: Parameter | None = Field(default=None, description="Asset of its alarms; empty: the pipeline's.")
-    assets: dict[str, Parameter] = Field(
-        default_factory=dict, description="Asset by SourceName, where several machines notify through one node."
-    )
-    severity: SeverityMap = Field(default=SeverityMap(), description="The server's 1 to 1000 to our five.")
-    events: Parameter | None = Field(
-        default=None, description="Parameter under which all other events are sent as text; left out: they are not."
-    )
-
-
 class OpcUaConfig(BaseModel):
     """One OPC UA server."""
 
@@ -179,6 +153,11 @@ class OpcUaConfig(BaseModel):
     tags: tuple[Tag, ...] = Field(default=(), description="The nodes.")
     alarms: tuple[AlarmSource, ...] = Field(default=(), description="Alarms and conditions (mode subscribe).")
     namespaces: dict[str, str] = Field(default_factory=dict, description="Short names for namespace URIs.")
+    device_time: DeviceTime = Field(
+        default=DeviceTime.AUTO,
+        description="auto: the source time of a change, and the server's of a value that is told again or has long not "
+        "changed. source: the source time, however old. server: the server's.",
+    )
     report: ReportConfig = Field(default=ReportConfig(), description="Report by exception of tags without their own.")
 
     security: Security = Field(default=Security.AUTO, description="Security policy; auto: the strongest offered.")
@@ -281,6 +260,16 @@ class OpcUaConfig(BaseModel):
         if self.user_certificate is not None and self.security is Security.NONE:
             faults.append("user_certificate needs a secure channel: security auto or a policy")
         return faults
+
+    @property
+    def nameless(self) -> list[Nameless]:
+        """Tags and sources of alarms without an asset."""
+        tags = [Nameless(("tags", at), tag.name) for at, tag in enumerate(self.tags) if tag.asset is None]
+        return tags + [
+            Nameless(("alarms", at), f"{what} of {source.notifier}", "`asset` of the source")
+            for at, source in enumerate(self.alarms)
+            if (what := source.nameless)
+        ]
 
     def node(self, text: str) -> NodeName:
         """The node that a tag or a notifier names. Raises ValueError."""

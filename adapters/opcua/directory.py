@@ -63,7 +63,13 @@ class Directory:
 
         A server that finds a call too large is asked for half as much from then on.
         """
-        values: list[DataValue] = []
+        return [value for value, _ in await self.read_timed(wanted, max_age_s)]
+
+    async def read_timed(
+        self, wanted: Sequence[tuple[ua.NodeId, int]], max_age_s: float = 0.0
+    ) -> list[tuple[DataValue, int | None]]:
+        """As `read`, each with the server's clock when it answered (µs since the epoch)."""
+        values: list[tuple[DataValue, int | None]] = []
         while len(values) < len(wanted):
             chunk = wanted[len(values) : len(values) + self.limits.read]
             request = ua.ReadRequest()
@@ -73,7 +79,7 @@ class Directory:
             try:
                 answer = await self._connection.ask_raw(request, "reading")
                 with told(self._config.where, "reading"):
-                    found = read_results(answer)
+                    time_us, found = read_results(answer)
             except DeviceRefusedError as error:
                 if error.code not in _TOO_MUCH or len(chunk) == 1:
                     raise
@@ -81,7 +87,7 @@ class Directory:
                 continue
             if len(found) != len(chunk):
                 raise self.misfit(len(found), len(chunk))
-            values += found
+            values += [(value, time_us) for value in found]
         return values
 
     async def find(self, names: Sequence[NodeName]) -> list[ua.NodeId | None]:

@@ -104,7 +104,7 @@ class Gap:
         newest_us = wanted.after_us
         for value in page.values:
             if value.source_us is not None and wanted.after_us < value.source_us < wanted.before_us:
-                samples += self._maker.make(item, value, now_us, historical=True)
+                samples += self._maker.make(item, now_us, value, historical=True)
                 newest_us = max(newest_us, value.source_us)
         wanted.count += len(page.values)
         full = len(page.values) >= self._config.history_page and newest_us > wanted.after_us

@@ -12,11 +12,12 @@ from ironstream.gateway.adapter import AdapterError
 
 
 class Batch(NamedTuple):
-    """What one answer brought, when (µs since the epoch)."""
+    """What one answer brought, when (µs since the epoch), and when the server says that it sent it."""
 
     time_us: int
     changes: list[Change]
     events: list[EventFields]
+    server_us: int | None = None
 
 
 class Intake:

@@ -9,7 +9,7 @@ from typing import Final
 
 from asyncua import ua
 
-from adapters.opcua.config import OpcUaConfig, Tag
+from adapters.opcua.config import DeviceTime, Mode, OpcUaConfig, Tag
 from adapters.opcua.nodes import NodeName
 from adapters.opcua.status import overflowed, quality
 from adapters.opcua.types import TypeBook, UnknownTypeError
@@ -23,12 +23,16 @@ UNKNOWN_TYPE: Final = "unknown_type"
 _REPEAT_S: Final = 50.0
 """A fault that lasts is told again before health, which looks back a minute, forgets it."""
 _NAMED: Final = 5
+_OLD_US: Final = 5_000_000
+"""A source time that lags this far behind the server is of a value that has not changed lately. Less than that is no
+skew to anyone downstream, and may be the way from the source to the server."""
 
 
 @dataclass(slots=True)
 class Item:
-    """One tag. `node` None: not found on the server yet. `last_us`: the newest source time that was told.
+    """One tag. `node` None: not found on the server yet.
 
+    `last_us` is the newest source time that came, `told_us` the device time that was told last (history apart).
     `confirms`: the next value is the first of a connection. `is_parted`: an array or a structure, whose parts
     are known when they have been seen (`part_points`).
     """
@@ -42,6 +46,7 @@ class Item:
     has_history: bool = False
     enum: Mapping[int, str] | None = None
     last_us: int | None = None
+    told_us: int = 0
     confirms: bool = True
     is_text: bool = False
     is_parted: bool = False
@@ -73,6 +78,10 @@ class Item:
         return [self.text_point if self.is_text else self.point]
 
 
+Told = tuple[Item, int, DataValue, int | None]
+"""What `SampleMaker.make` takes."""
+
+
 def items_of(config: OpcUaConfig) -> list[Item]:
     """The tags of a configuration, not yet looked for."""
     made: list[Item] = []
@@ -89,14 +98,21 @@ class SampleMaker:
 
     def __init__(self, config: OpcUaConfig, book: TypeBook, troubles: Troubles) -> None:
         self._max_parts = config.max_parts
+        self._device_time = config.device_time
+        self._polled = config.mode is Mode.POLL
         self._book = book
         self._troubles = troubles
         self.unknown: set[Node] = set()
 
-    def make(self, item: Item, data: DataValue, now_us: int, *, historical: bool = False) -> list[Sample]:
-        """The samples of one value that was received at `now_us`; its faults are noted."""
+    def make(
+        self, item: Item, now_us: int, data: DataValue, said_us: int | None = None, *, historical: bool = False
+    ) -> list[Sample]:
+        """The samples of one value that was received at `now_us`; its faults are noted.
+
+        `said_us` is the server's clock when it told so: not every server times a value anew that it reads again.
+        """
         grade, reason = quality(data.status)
-        device_us = self._device_us(item, data, historical)
+        device_us = self._device_us(item, data, said_us, historical)
         value = data.value
         key = item.tag.key
         trouble = reason if grade is Quality.BAD else None
@@ -139,21 +155,39 @@ class SampleMaker:
             return chosen, None
         return [Leaf("", None, reason=NO_VALUE)], f"no part {path.removeprefix('.')}"
 
-    def _device_us(self, item: Item, data: DataValue, historical: bool) -> int | None:
-        source_us = data.source_us
-        if source_us is None:
-            return data.server_us
+    def _device_us(self, item: Item, data: DataValue, said_us: int | None, historical: bool) -> int | None:
+        own_us = data.source_us
+        if own_us is None or (self._device_time is DeviceTime.SERVER and not historical):
+            own_us = data.server_us
+        if own_us is None:
+            return said_us
+        last_us = item.last_us
+        if last_us is None or own_us > last_us:
+            item.last_us = own_us
         if historical:
-            item.last_us = max(item.last_us or source_us, source_us)
-            return source_us
+            return own_us
         confirms, item.confirms = item.confirms, False
-        if item.last_us is None or source_us > item.last_us:
-            item.last_us = source_us
-        elif confirms and data.server_us is not None:
-            # it did not change while we were away: that it holds is news of the moment when the server says so,
-            # and without it the loss would last until the next change
-            return max(data.server_us, source_us)
-        return source_us
+        if self._shows_when(item, own_us, last_us, confirms, data.server_us, said_us):
+            device_us = own_us
+        else:
+            # that the value is so is news of the moment when the server says it
+            device_us = max(own_us, data.server_us or 0, said_us or 0)
+        item.told_us = device_us
+        return device_us
+
+    def _shows_when(
+        self, item: Item, own_us: int, last_us: int | None, confirms: bool, server_us: int | None, said_us: int | None
+    ) -> bool:
+        """Whether the value's own time is the device time: it tells when the value became so, not that it still is."""
+        if last_us is not None and own_us <= last_us:
+            # unchanged: not after a loss, which would last until the next change, and not when it was asked for
+            return not confirms and (self._device_time is DeviceTime.SOURCE or not self._polled)
+        if self._device_time is DeviceTime.SOURCE:
+            return True
+        if last_us is None:
+            return max(server_us or 0, said_us or 0) - own_us <= _OLD_US
+        # a series does not step back because the source's clock is behind the server's
+        return own_us > item.told_us
 
 
 def _samples(

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 from asyncua import ua
 
+from adapters.opcua.alarm_config import AlarmSource
 from adapters.opcua.alarms import event_filter
-from adapters.opcua.config import AlarmSource, OpcUaConfig
+from adapters.opcua.config import OpcUaConfig
 from adapters.opcua.connection import Connection
 from adapters.opcua.directory import Directory
 from adapters.opcua.intake import Batch, Intake
@@ -239,7 +240,7 @@ class Listener:
             self._sequence = told.sequence
             acknowledgement = ua.SubscriptionAcknowledgement(self._subscription, told.sequence)
             self._acknowledge.append(acknowledgement)
-        self._intake.put(Batch(self._wall_us(), told.changes, told.events))
+        self._intake.put(Batch(self._wall_us(), told.changes, told.events, told.time_us))
         if told.sequence > expected:
             await self._republish(range(expected, told.sequence))
 
@@ -257,7 +258,7 @@ class Listener:
                 )
                 continue
             self._acknowledge.append(ua.SubscriptionAcknowledgement(self._subscription, sequence))
-            self._intake.put(Batch(self._wall_us(), told.changes, told.events))
+            self._intake.put(Batch(self._wall_us(), told.changes, told.events, told.time_us))
 
     async def _watch(self) -> None:
         """Notice that the server is silent, or not running, and try again what could not be monitored."""

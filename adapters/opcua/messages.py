@@ -28,14 +28,25 @@ class EventFields(NamedTuple):
 
 
 class Publication(NamedTuple):
-    """An answer to Publish. `status` is what became of the subscription, where the server says that it ended."""
+    """An answer to Publish. `status` is what became of the subscription, where the server says that it ended.
+
+    `time_us` is the server's clock when it published (µs since the epoch).
+    """
 
     subscription: int
     sequence: int
+    time_us: int | None
     keep_alive: bool
     changes: list[Change]
     events: list[EventFields]
     status: int | None
+
+
+class Answer(NamedTuple):
+    """The results of a Read, and the server's clock when it answered (µs since the epoch)."""
+
+    time_us: int | None
+    values: list[DataValue]
 
 
 class HistoryPage(NamedTuple):
@@ -46,38 +57,37 @@ class HistoryPage(NamedTuple):
     values: list[DataValue]
 
 
-def read_results(data: bytes) -> list[DataValue]:
+def read_results(data: bytes) -> Answer:
     """The results of a ReadResponse."""
-    return _whole(data, lambda reader: [reader.data_value() for _ in _count(reader)])
+    return _whole(data, lambda reader, time_us: Answer(time_us, [reader.data_value() for _ in _count(reader)]))
 
 
 def publication(data: bytes) -> Publication:
     """A PublishResponse."""
-    return _whole(data, _publication)
+    return _whole(data, lambda reader, _: _publication(reader))
 
 
 def republished(data: bytes) -> Publication:
     """A RepublishResponse."""
-    return _whole(data, lambda reader: _notification(reader, 0))
+    return _whole(data, lambda reader, _: _notification(reader, 0))
 
 
 def history_pages(data: bytes) -> list[HistoryPage]:
     """The results of a HistoryReadResponse; a page in an unknown form is empty and has status BadDecodingError."""
-    return _whole(data, lambda reader: [_history_page(reader) for _ in _count(reader)])
+    return _whole(data, lambda reader, _: [_history_page(reader) for _ in _count(reader)])
 
 
-def _whole(data: bytes, read: Callable[[Reader], Result]) -> Result:
+def _whole(data: bytes, read: Callable[[Reader, int | None], Result]) -> Result:
     reader = Reader(data)
     try:
         reader.node()
-        _header(reader)
-        return read(reader)
+        return read(reader, _header(reader))
     except (struct.error, RecursionError, OverflowError) as error:
         raise WireError(f"an answer that ends in its middle: {error}") from error
 
 
-def _header(reader: Reader) -> None:
-    reader.time_us()
+def _header(reader: Reader) -> int | None:
+    time_us = reader.time_us()
     reader.u32()
     result = reader.u32()
     reader.diagnostics()
@@ -86,6 +96,7 @@ def _header(reader: Reader) -> None:
     reader.structure()
     if result & 0x80000000:
         raise WireError(f"an answer with status 0x{result:08x}")
+    return time_us
 
 
 def _count(reader: Reader) -> range:
@@ -105,7 +116,7 @@ def _publication(reader: Reader) -> Publication:
 
 def _notification(reader: Reader, subscription: int) -> Publication:
     sequence = reader.u32()
-    reader.time_us()
+    time_us = reader.time_us()
     changes: list[Change] = []
     events: list[EventFields] = []
     status: int | None = None
@@ -122,7 +133,7 @@ def _notification(reader: Reader, subscription: int) -> Publication:
                 events += [EventFields(inner.u32(), [inner.variant()[0] for _ in _count(inner)]) for _ in _count(inner)]
             case (0, 820):  # StatusChangeNotification
                 status = inner.u32()
-    return Publication(subscription, sequence, not parts, changes, events, status)
+    return Publication(subscription, sequence, time_us, not parts, changes, events, status)
 
 
 def _history_page(reader: Reader) -> HistoryPage:

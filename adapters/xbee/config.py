@@ -24,6 +24,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from adapters.modbus.config import Parameter
 from adapters.xbee.tag import Tag, TimeField
 from ironstream.gateway.report_config import ReportConfig
+from ironstream.topology.naming import Nameless
 
 ADDRESS_DIGITS: Final = 16
 BROADCAST: Final = "000000000000FFFF"
@@ -141,6 +142,16 @@ class XBeeConfig(BaseModel):
         if faults:
             raise ValueError("; ".join(faults))
         return self
+
+    @property
+    def nameless(self) -> list[Nameless]:
+        """Tags, and signal strengths, of which neither the tag nor the radio has an asset."""
+        signals = enumerate(self.nodes if self.rssi_interval_s else ())
+        return [
+            Nameless(("tags", at), tag.name, "the tag, or its node")
+            for at, tag in enumerate(self.tags)
+            if tag.asset is None and self.node_of(tag).asset is None
+        ] + [Nameless(("nodes", at), node.rssi_parameter, "the node") for at, node in signals if node.asset is None]
 
     def node_of(self, tag: Tag) -> NodeConfig:
         """The node that a tag is of: the one it names, or the only one there is."""

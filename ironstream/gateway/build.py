@@ -14,6 +14,7 @@ from ironstream.gateway.adapter import Adapter, AdapterKind
 from ironstream.gateway.pipeline import PipelineSpec
 from ironstream.gateway.secrets import Redactor, resolve
 from ironstream.gateway.settings import GatewaySettings
+from ironstream.topology.naming import Nameless, nameless_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +89,10 @@ async def _build(
         if (owner := claimed.setdefault(claim, pipeline.id)) != pipeline.id:
             faults.append(f"pipeline {owner} has {redact(claim)} too: {ONE_OWNER}")
     if pipeline.asset_id is None:
-        faults += [
-            f"{point.parameter} has no asset: give the pipeline one, or the tag"
-            for point in adapter.points
-            if point.asset_id is None
-        ]
+        nameless = nameless_of(model)
+        if nameless is None:
+            nameless = [Nameless((), point.parameter) for point in adapter.points if point.asset_id is None]
+        faults += [f"{one.fault}: {one.mend}" for one in nameless]
     return faults or Built(pipeline, adapter, redact, claims)
 
 

@@ -15,7 +15,9 @@ from ironstream.contract import Quality, Topic
 from ironstream.gateway.adapter import COMM_LOSS, Adapter, AdapterError, Fault, Point, Received, Sample
 from ironstream.gateway.delivery import Delivery, Receipts
 from ironstream.gateway.envelope import Envelope
+from ironstream.gateway.fault_log import FaultLog
 from ironstream.gateway.logs import AdapterLog
+from ironstream.gateway.named import named
 from ironstream.gateway.outgoing import Outgoing, Priority
 from ironstream.gateway.pipeline import PipelineSpec
 from ironstream.gateway.publisher import Publisher
@@ -59,6 +61,7 @@ class PipelineRunner:
         self._random = Random()
         self._failures = 0
         self._known_faults: frozenset[str] = frozenset()
+        self._fault_log = FaultLog(log)
         self._clock_offset_us: dict[str, int] = {}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -100,6 +103,7 @@ class PipelineRunner:
         finally:
             await self._adapter.close()
             self._stats.connected = False
+            self._fault_log.close()
 
     async def _connect_and_read(self, stop: asyncio.Event) -> None:
         """Read until the device fails. As the supervisor, it lets no failure of an adapter pass, not even a defect."""
@@ -140,6 +144,8 @@ class PipelineRunner:
 
     def _take(self, received: Received) -> None:
         # nothing is awaited in here: what was received is put whole, whoever cancels the read
+        if self._pipeline.asset_id is None:
+            received = named(received)
         delivery = None if received.receipt is None else self._receipts.open(received.receipt)
         readings: list[Sample] = []
         for told in received.samples:
@@ -224,12 +230,16 @@ class PipelineRunner:
             # a unit that is dead for a day is one line in the log, not one per probe
             if fault.message not in said:
                 said.add(fault.message)
-                self._log.warning("read_fault", kind=fault.kind, error=fault.message)
+                self._fault_log.tell(fault)
         # one read of a device that speaks by itself says nothing of its other parts
         lost = any(sample.reason == COMM_LOSS for sample in samples) or (
             not self._adapter.paced and any(reporter.lost for reporter in self._reporters.values())
         )
-        self._known_faults = self._known_faults | {fault.message for fault in faults} if lost else frozenset()
+        if lost:
+            self._known_faults |= {fault.message for fault in faults}
+        else:
+            self._fault_log.mended(self._known_faults)
+            self._known_faults = frozenset()
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:

@@ -21,6 +21,7 @@ from ironstream.topology.checks.structure import sound_part, tell_all
 from ironstream.topology.faults import Fault, TopologyError, did_you_mean, quote
 from ironstream.topology.load import MAX_BYTES, load
 from ironstream.topology.model import Pipeline, Topology
+from ironstream.topology.naming import nameless_of
 from ironstream.topology.resolve import declared_assets
 
 AdapterModels = Mapping[str, type[BaseModel]]
@@ -122,6 +123,9 @@ def _check_configurations(topology: Topology, adapters: AdapterModels, report: R
         except ValidationError as err:
             tell_all(err, model, ("pipelines", index, "config"), report)
             continue
+        if pipeline.asset is None:
+            for nameless in nameless_of(config) or ():
+                report.error(("pipelines", index, "config", *nameless.path), nameless.fault, nameless.mend)
         for claim in claims_of(config):
             owners = claimed.setdefault(claim, [])
             owner = next((other for other in owners if _meet(pipeline, topology.pipelines[other])), None)

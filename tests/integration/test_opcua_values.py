@@ -117,7 +117,7 @@ async def test_a_status_is_a_quality_with_its_name_and_a_source_time_is_the_devi
     at = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
     async with PlantServer() as server:
         await server.add("a", 1.0)
-        async with connected(server.endpoint, mode=mode, tags=[tag("a")]) as seen:
+        async with connected(server.endpoint, mode=mode, device_time="source", tags=[tag("a")]) as seen:
             await seen.until(lambda: seen.samples)
             for status, quality, reason, value in (
                 (ua.StatusCodes.UncertainLastUsableValue, Quality.UNCERTAIN, "UncertainLastUsableValue", 2.0),
@@ -129,6 +129,24 @@ async def test_a_status_is_a_quality_with_its_name_and_a_source_time_is_the_devi
                 last = seen.samples[-1]
                 assert (last.quality, last.value) == (quality, value)
                 assert last.device_time_us == int(at.timestamp()) * 1_000_000 + 678901
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_setpoint_of_last_year_is_told_as_it_is_now(mode: str) -> None:
+    async with PlantServer() as server:
+        await server.add("setpoint", 40.0)
+        await server.set("setpoint", 40.0, at=datetime(2025, 1, 2, 3, 4, 5, tzinfo=UTC))
+        async with connected(server.endpoint, mode=mode, tags=[tag("setpoint")]) as seen:
+            await seen.until(lambda: len(seen.samples) >= (3 if mode == "poll" else 1))
+            changed = datetime.now(UTC)
+            await server.set("setpoint", 41.0, at=changed)
+            await seen.until(lambda: 41.0 in seen.values("setpoint"))
+    old = [sample for sample in seen.samples if sample.value == 40.0]
+    # asyncua's server keeps the time of the last write: what counts is when it answered
+    assert all(abs(sample.time_us - sample.gateway_time_us) < 5_000_000 for sample in old)
+    assert next(sample for sample in seen.samples if sample.value == 41.0).time_us == int(changed.timestamp() * 1e6)
+    times = [sample.time_us for sample in seen.samples]
+    assert times == sorted(times)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 
 import adapters.opcua
-from adapters.opcua.config import AlarmSource, Deadband, OpcUaConfig, SeverityMap, Tag
+from adapters.opcua.alarm_config import AlarmSource, SeverityMap
+from adapters.opcua.config import Deadband, OpcUaConfig, Tag
 from adapters.opcua.endpoints import NONE_URI, choose, user_token
 from adapters.opcua.mapping import opcua_from_mapping
 from adapters.opcua.plan import ServerProfile, chunks, limits

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from adapters.opcua.alarm_config import AlarmSource
 from adapters.opcua.alarms import Conditions
-from adapters.opcua.config import AlarmSource, OpcUaConfig
+from adapters.opcua.config import OpcUaConfig
 from adapters.opcua.errors import refused, told
 from adapters.opcua.intake import Batch, Intake
 from adapters.opcua.items import Item, SampleMaker, Troubles, items_of
@@ -22,15 +23,17 @@ from ironstream.gateway.adapter import (
     DeviceTimeoutError,
 )
 
+HOUR_US = 3_600_000_000
 BAD_NODE, NO_COMMUNICATION = 0x80340000, 0x80310000
 
 
 class Desk:
     """One tag, and what becomes of its values."""
 
-    def __init__(self, **fields: Any) -> None:
+    def __init__(self, server: dict[str, Any] | None = None, **fields: Any) -> None:
         tag = {"name": "a", "node": "ns=2;s=a", **fields}
-        config = OpcUaConfig.model_validate({"endpoint": "opc.tcp://plc", "tags": [tag], "max_parts": 3})
+        base = {"endpoint": "opc.tcp://plc", "tags": [tag], "max_parts": 3}
+        config = OpcUaConfig.model_validate({**base, **(server or {})})
         self.now_s = 0.0
         self.troubles = Troubles("plc", lambda: self.now_s)
         self.maker = SampleMaker(config, TypeBook(), self.troubles)
@@ -38,8 +41,17 @@ class Desk:
 
     def make(self, value: Any, type_: int = 11, status: int = 0, source_us: int | None = 5, **fields: Any) -> list[Any]:
         data = DataValue(value, type_, status, source_us, fields.pop("server_us", 9))
-        samples = self.maker.make(self.item, data, 100, **fields)
+        fields.setdefault("said_us", None)
+        samples = self.maker.make(self.item, 100, data, **fields)
         return [(s.parameter, s.value, s.device_time_us, s.quality, s.reason) for s in samples]
+
+    def time_us(self, source_us: int | None, server_us: int | None, said_us: int | None = None) -> int | None:
+        """The device time of a value with these times; a time is s after some hour."""
+        source, server, said = (
+            None if time is None else HOUR_US + time * 1_000_000 for time in (source_us, server_us, said_us)
+        )
+        (sample,) = self.make(1.0, source_us=source, server_us=server, said_us=said)
+        return None if sample[2] is None else (sample[2] - HOUR_US) // 1_000_000
 
     def faults(self) -> list[str]:
         return [fault.message for fault in self.troubles.take()]
@@ -60,6 +72,49 @@ def test_the_first_value_after_a_loss_that_is_no_news_has_the_servers_time() -> 
     assert desk.make(1.0, source_us=5, server_us=90)[0][2] == 5
     desk.item.confirms = True
     assert desk.make(2.0, source_us=70, server_us=95)[0][2] == 70
+
+
+def test_a_polled_value_is_of_its_change_and_then_of_each_moment_at_which_it_still_is_so() -> None:
+    desk = Desk({"mode": "poll"})
+    assert desk.time_us(10, 11) == 10
+    assert [desk.time_us(10, now) for now in (12, 13)] == [12, 13]
+    assert desk.time_us(14, 15) == 14
+    assert desk.time_us(14, 16) == 16
+
+
+def test_a_server_that_repeats_its_time_of_the_last_change_is_taken_by_the_time_of_its_answer() -> None:
+    desk = Desk({"mode": "poll"})
+    assert [desk.time_us(10, 10, said) for said in (11, 12, 13)] == [10, 12, 13]
+    assert [desk.time_us(None, 14, 14), desk.time_us(None, 14, 16)] == [14, 16]
+
+
+@pytest.mark.parametrize("mode", ["poll", "subscribe"])
+def test_the_first_value_of_what_has_long_not_changed_is_of_now(mode: str) -> None:
+    assert Desk({"mode": mode}).time_us(-3000, 20) == 20
+    assert Desk({"mode": mode}).time_us(-3000, -3000, 20) == 20
+    # on its way for a moment, or the clocks differ by a little
+    assert Desk({"mode": mode}).time_us(16, 20) == 16
+
+
+@pytest.mark.parametrize("mode", ["poll", "subscribe"])
+def test_a_source_whose_clock_is_slow_does_not_take_the_series_back(mode: str) -> None:
+    desk = Desk({"mode": mode})
+    assert [desk.time_us(now - 60, now) for now in (100, 101, 102)] == [100, 101, 102]
+    # by its own clock, it is later than what was told last
+    assert desk.time_us(140, 200) == 140
+
+
+def test_a_change_that_was_sent_is_of_its_own_time_even_if_the_source_steps_back() -> None:
+    desk = Desk()
+    assert [desk.time_us(source, 20) for source in (18, 19, 15)] == [18, 19, 15]
+
+
+@pytest.mark.parametrize("mode", ["poll", "subscribe"])
+def test_device_time_source_and_server_are_what_they_say(mode: str) -> None:
+    source = Desk({"mode": mode, "device_time": "source"})
+    assert [source.time_us(-3000, now, now) for now in (20, 21)] == [-3000, -3000]
+    server = Desk({"mode": mode, "device_time": "server"})
+    assert [server.time_us(-3000, now, now) for now in (20, 21)] == [20, 21]
 
 
 def test_what_history_tells_is_marked_and_notes_no_trouble() -> None:

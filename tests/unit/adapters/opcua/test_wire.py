@@ -85,8 +85,10 @@ EXPECTED = DataValue(1.5, 11, 0x40900000, MOMENT_US, MOMENT_US)
 
 def test_the_results_of_a_read_come_in_order_with_their_status_and_times() -> None:
     answer = ua.ReadResponse()
+    answer.ResponseHeader.Timestamp = data_value().ServerTimestamp
     answer.Results = [data_value(), ua.DataValue(StatusCode=ua.StatusCode(ua.UInt32(0x80340000)))]
-    first, second = read_results(struct_to_binary(answer))
+    said_us, (first, second) = read_results(struct_to_binary(answer))
+    assert said_us == MOMENT_US
     assert first == EXPECTED
     assert (second.value, second.status) == (None, 0x80340000)
 
@@ -100,6 +102,7 @@ def published() -> bytes:
     answer = ua.PublishResponse()
     answer.Parameters.SubscriptionId = ua.UInt32(3)
     answer.Parameters.NotificationMessage.SequenceNumber = ua.UInt32(9)
+    answer.Parameters.NotificationMessage.PublishTime = data_value().ServerTimestamp
     parts: Any = [
         ua.DataChangeNotification([item]),
         ua.EventNotificationList([event]),
@@ -113,6 +116,7 @@ def test_a_publication_holds_changes_events_and_the_end_of_the_subscription() ->
     told = publication(published())
     assert (told.subscription, told.sequence, told.keep_alive, told.status) == (3, 9, False, 0x800A0000)
     assert told.changes == [Change(7, EXPECTED)]
+    assert told.time_us == MOMENT_US
     assert [(event.handle, event.fields) for event in told.events] == [(8, ["Pump", 5])]
 
 

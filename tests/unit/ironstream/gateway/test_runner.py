@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from ironstream.contract import Quality, Severity
@@ -118,23 +119,30 @@ class SlowPublisher(FakePublisher):
         asyncio.get_running_loop().call_later(0.01, record.settle)
 
 
-async def listen(told: Sequence[Received], publisher: FakePublisher) -> ListeningAdapter:
+async def listen(
+    told: Sequence[Received],
+    publisher: FakePublisher,
+    metrics: AdapterMetrics | None = None,
+    spec: PipelineSpec = SPEC,
+) -> ListeningAdapter:
     """A run that ends while the last of `told` is received but not read."""
     stop = asyncio.Event()
     adapter = ListeningAdapter(told, stop)
     async with asyncio.timeout(20):
-        await runner(adapter, publisher, AdapterMetrics()).run(stop)
+        await runner(adapter, publisher, metrics or AdapterMetrics(), spec).run(stop)
     return adapter
 
 
-def runner(adapter: Adapter, publisher: FakePublisher, metrics: AdapterMetrics) -> PipelineRunner:
+def runner(
+    adapter: Adapter, publisher: FakePublisher, metrics: AdapterMetrics, spec: PipelineSpec = SPEC
+) -> PipelineRunner:
     return PipelineRunner(
-        SPEC,
+        spec,
         adapter,
         publisher,
-        Envelope(SPEC, adapter_version="1", hostname="gw", boot="b"),
+        Envelope(spec, adapter_version="1", hostname="gw", boot="b"),
         PipelineStats("p", metrics),
-        AdapterLog(SPEC, publisher, hostname="gw", boot="b", redact=Redactor()),
+        AdapterLog(spec, publisher, hostname="gw", boot="b", redact=Redactor()),
         GatewaySettings(backoff_initial_s=0.001, backoff_max_s=0.002),
     )
 
@@ -242,3 +250,36 @@ async def test_a_part_that_stays_dead_is_one_line_in_the_log_though_the_others_g
     publisher = FakePublisher()
     await listen([dead, alive, dead, alive, back, dead, Received()], publisher)
     assert [line["event"] for line in publisher.of("logs.adapters")].count("read_fault") == 2
+
+
+async def test_what_has_no_asset_is_left_out_alone_and_counted() -> None:
+    publisher, metrics = SlowPublisher(), AdapterMetrics()
+    text = Point("x", is_event=True)
+    named, textual = Point("x", asset_id="pump-2"), Point("state", is_event=True, asset_id="pump-2")
+    first = Received(
+        [Sample(X, 1.0, NOW_US), Sample(named, 2.0, NOW_US), Sample(text, "on", NOW_US), Sample(textual, "on", NOW_US)],
+        [DeviceAlarm("Overheat", True, NOW_US)],
+        receipt=1,
+    )
+    last = Received([Sample(X, 3.0, NOW_US, historical=True), Sample(named, 4.0, NOW_US)], receipt=2)
+    adapter = await listen([first, last], publisher, metrics, replace(SPEC, asset_id=None))
+    assert [(r["asset_id"], r["value"]) for r in publisher.of("telemetry.raw")] == [("pump-2", 2.0), ("pump-2", 4.0)]
+    assert [event["to"] for event in publisher.of("events.raw")] == ["on"]
+    assert publisher.of("alarms.raw") == []
+    assert adapter.back == [1, 2]
+    lines = publisher.of("logs.adapters")
+    assert [line["event"] for line in lines].count("device_lost") == 0
+    assert len([line for line in lines if line["event"] == "read_fault"]) == 2
+    labels = {"pipeline_id": "p", "type": "configuration"}
+    assert metrics.registry.get_sample_value("adapter_errors_total", labels) == 3
+
+
+async def test_a_device_that_talks_nonsense_does_not_fill_the_log_and_is_counted_whole() -> None:
+    publisher, metrics = FakePublisher(), AdapterMetrics()
+    told = [Received(faults=[Fault("protocol", f"message {number} is no JSON")]) for number in range(200)]
+    await listen([*told, Received()], publisher, metrics)
+    lines = [line for line in publisher.of("logs.adapters") if "fault" in line["event"]]
+    assert [line["event"] for line in lines] == ["read_fault"] * 10 + ["more_read_faults"]
+    assert lines[-1]["count"] == 190
+    labels = {"pipeline_id": "p", "type": "protocol"}
+    assert metrics.registry.get_sample_value("adapter_errors_total", labels) == 200
