@@ -85,9 +85,7 @@ class MqttAdapter:
     async def acknowledge(self, receipt: object) -> None:
         """Kafka has the messages of `receipt`: the broker is told."""
         if isinstance(receipt, tuple):
-            for in_flight in receipt:
-                if isinstance(in_flight, InFlight):
-                    self._client.confirm(in_flight)
+            self._client.confirm(in_flight for in_flight in receipt if isinstance(in_flight, InFlight))
 
     async def browse(self, pattern: str = "*") -> AsyncIterator[Offer]:
         """What is heard in `browse_s` seconds, each with the tag that would read it. Raises AdapterError."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from adapters.mqtt.connection import ConnectionConfig
@@ -71,11 +71,12 @@ class MqttClient:
         dropped, self._inbox.dropped = self._inbox.dropped, 0
         return dropped
 
-    def confirm(self, in_flight: InFlight) -> None:
-        """Kafka has it. On a broken connection the broker is told when it sends the message once more."""
+    def confirm(self, messages: Iterable[InFlight]) -> None:
+        """Kafka has them. On a broken connection the broker is told when it sends a message once more."""
         now_s = asyncio.get_running_loop().time()
-        if self._inbox.stored(in_flight, now_s) and self._link is not None:
-            self._link.confirm(in_flight)
+        awaited = [in_flight for in_flight in messages if self._inbox.stored(in_flight, now_s)]
+        if awaited and self._link is not None:
+            self._link.confirm(awaited)
 
     def publish(self, publication: Publication) -> None:
         """Send without waiting; on a broken connection nothing is sent."""

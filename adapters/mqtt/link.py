@@ -132,11 +132,12 @@ class Link:
         """Send, without waiting; the id of the message."""
         return self._client.publish(publication.topic, publication.payload, publication.qos, publication.retain).mid
 
-    def confirm(self, in_flight: InFlight) -> None:
-        """Tell the broker that a message is ours."""
+    def confirm(self, messages: Sequence[InFlight]) -> None:
+        """Tell the broker that messages are ours."""
         if self.error is None:
-            self._client.confirm(in_flight.mid, in_flight.qos)
-            self._inbox.confirmed(in_flight)
+            self._client.confirm((in_flight.mid, in_flight.qos) for in_flight in messages)
+            for in_flight in messages:
+                self._inbox.confirmed(in_flight)
             if not self._inbox.full:
                 self._pump.resume()
 
@@ -216,7 +217,7 @@ class Link:
             now_s=self._loop.time(),
         )
         if arrival is Arrival.CONFIRM:
-            self._client.confirm(message.mid, message.qos)
+            self._client.confirm([(message.mid, message.qos)])
             if (known := self._inbox.open_with(message.mid)) is not None:
                 self._inbox.confirmed(known)
         elif arrival is not Arrival.KNOWN:

@@ -9,11 +9,14 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
-import paho.mqtt.client as mqtt
 from paho.mqtt import MQTTException
 from paho.mqtt.enums import MQTTErrorCode
 
+from adapters.mqtt.paho import HoldingClient
+
 _MISC_S: Final = 1.0
+_PACKETS_AT_ONCE: Final = 256
+"""Then everybody else has a turn."""
 _NOT_MQTT: Final = (OSError, MQTTException, ValueError, LookupError, TypeError, AttributeError, struct.error)
 """What paho's parser raises on bytes that are not MQTT."""
 
@@ -24,7 +27,7 @@ class Pump:
     paho opens its socket in a thread, because that may block; all else happens in the loop that made the pump.
     """
 
-    def __init__(self, client: mqtt.Client, broken: Callable[[], None]) -> None:
+    def __init__(self, client: HoldingClient, broken: Callable[[], None]) -> None:
         self._client = client
         self._broken = broken
         self._loop = asyncio.get_running_loop()
@@ -102,11 +105,16 @@ class Pump:
 
     def _readable(self) -> None:
         try:
-            self._client.loop_read()
-            while self._reading and getattr(self._client.socket(), "pending", _none)() > 0:
+            for _ in range(_PACKETS_AT_ONCE):
+                if not self._reading:
+                    return
                 self._client.loop_read()
+                if not self._client.has_received:
+                    return
         except _NOT_MQTT:
             self._break()
+        else:
+            self._loop.call_soon(self._readable)
 
     def _writable(self) -> None:
         try:
@@ -121,7 +129,3 @@ class Pump:
     async def _tick(self) -> None:
         while self._client.loop_misc() == MQTTErrorCode.MQTT_ERR_SUCCESS:  # noqa: ASYNC110  paho has its own clock
             await asyncio.sleep(_MISC_S)
-
-
-def _none() -> int:
-    return 0

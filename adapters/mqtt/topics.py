@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -10,12 +10,13 @@ import msgspec
 
 from adapters.mqtt.config import MqttConfig
 from adapters.mqtt.harvest import Harvest
-from adapters.mqtt.identity import IdentityError, PointBook, Series, as_written, rendered
+from adapters.mqtt.identity import IdentityError, PointBook, Series, as_written
 from adapters.mqtt.inbox import Message
+from adapters.mqtt.known import KnownTopic, Steps, TopicTable
 from adapters.mqtt.link import Publication, Subscription
 from adapters.mqtt.path import MISSING, leaves
 from adapters.mqtt.readings import PayloadError, ToldValue, told_values
-from adapters.mqtt.routes import Route, ValueRoute, known_values, routes_of, source_of, subscriptions_of
+from adapters.mqtt.routes import ValueRoute, known_values, routes_of, source_of, subscriptions_of
 from adapters.mqtt.silence import SilenceWatch
 from adapters.mqtt.times import TimeError, time_us
 from adapters.mqtt.values import UnfitValueError, Value, ValueType, from_json, from_text, is_finite, scaled
@@ -32,8 +33,8 @@ class TopicInterpreter:
     def __init__(self, config: MqttConfig) -> None:
         self._keeps = config.session_expiry_s > 0
         self._routes = routes_of(config)
-        self._exact = {route.pattern.filter: route for route in reversed(self._routes) if not route.pattern.wild}
-        self._wild = [route for route in self._routes if route.pattern.wild]
+        # a point may come with several types, and every topic counts
+        self._topics = TopicTable(self._routes, 4 * config.max_points)
         self._book = PointBook(config.max_points)
         self._silence = SilenceWatch()
         self._known: list[tuple[Point, float, str]] = []
@@ -84,15 +85,15 @@ class TopicInterpreter:
 
     def interpret(self, message: Message, into: Harvest, now_s: float) -> None:
         """See `Interpreter`."""
-        route, names = self._route(message.topic)
-        if route is None:
+        known = self._topics.find(message.topic)
+        if known is None:
             into.note(message, "no entry reads this topic: the session has an old subscription, take a new client_id")
             return
-        if message.retained and not route.retained:
+        if message.retained and not known.route.retained:
             return
         faults: list[str] = []
         try:
-            for sample, silence_s, source in self._samples(route, names, message, faults):
+            for sample, silence_s, source in self._samples(known, message, faults):
                 into.samples.append(sample)
                 if silence_s and not message.retained:
                     self._silence.heard(sample.point, silence_s, source, now_s)
@@ -102,45 +103,35 @@ class TopicInterpreter:
             more = f"; and {len(faults) - _MOST_FAULTS} more" if len(faults) > _MOST_FAULTS else ""
             into.refuse(message, "; ".join(faults[:_MOST_FAULTS]) + more)
 
-    def _route(self, topic: str) -> tuple[Route | None, Mapping[str, str]]:
-        route = self._exact.get(topic)
-        if route is not None:
-            return route, {}
-        for route in self._wild:
-            names = route.pattern.match(topic)
-            if names is not None:
-                return route, names
-        return None, {}
-
-    def _samples(
-        self, route: Route, names: Mapping[str, str], message: Message, faults: list[str]
-    ) -> Iterator[tuple[Sample, float, str]]:
+    def _samples(self, known: KnownTopic, message: Message, faults: list[str]) -> Iterator[tuple[Sample, float, str]]:
         """The samples of a message; what is wrong with single values goes to `faults`. Raises one of _UNFIT."""
+        route = known.route
         if route.format == "ironstream":
-            yield from self._told(route.values[0], names, message, faults)
+            yield from self._told(route.values[0], known.names, message, faults)
             return
         document = _document(message.payload) if route.format == "json" else None
-        explicit = {value.path.steps for value in route.values if not value.path.every}
-        topic = route.pattern.filled(names)
-        for value in route.values:
-            name = rendered(value.parameter, names)
+        for at, value in enumerate(route.values):
             try:
                 if route.format == "scalar":
-                    found = [(name, value.path.steps, from_text(_text(message.payload), value.config.type))]
+                    found = [(value.path.steps, from_text(_text(message.payload), value.config.type))]
                 else:
-                    found = list(_found(value, name, document, explicit, faults))
+                    found = list(_found(value, document, known.explicit, faults))
                 own_us = None if value.time is None or not found else _own_time(value, document)
             except _UNFIT as error:
                 faults.append(str(error))
                 continue
-            for parameter, steps, told in found:
-                source = source_of(topic, steps)
-                try:
-                    series = value.identity.series(parameter, names, source)
-                    point = self._point(value, series, told)
-                except IdentityError as error:
-                    faults.append(str(error))
-                    continue
+            for steps, told in found:
+                key = at, steps, type(told)
+                if key not in known.points:
+                    try:
+                        source = source_of(known.filter, steps)
+                        parameter = _parameter(value, known.parameters[at], steps)
+                        series = value.identity.series(parameter, known.names, source)
+                        self._topics.remember(known, key, self._point(value, series, told), source)
+                    except IdentityError as error:
+                        faults.append(str(error))
+                        continue
+                point, source = known.points[key]
                 if isinstance(told, int | float) and not isinstance(told, bool):
                     told = scaled(told, value.config.scale, value.config.offset)
                 sample = sample_of(message, point, told, own_us, repeatable=self._keeps)
@@ -257,28 +248,33 @@ def _text(payload: bytes) -> str:
     return text
 
 
-def _found(
-    value: ValueRoute, name: str, document: Any, explicit: set[tuple[str | int, ...]], faults: list[str]
-) -> Iterator[tuple[str, tuple[str | int, ...], Value]]:
-    """Parameter, steps and value of what a document has of a route."""
+def _found(value: ValueRoute, document: Any, explicit: Set[Steps], faults: list[str]) -> Iterator[tuple[Steps, Value]]:
+    """Place and value of what a document has of a route."""
     part = value.path.get(document)
     if part is MISSING:
         # a message need not say everything
         return
     if not value.path.every:
-        yield name, value.path.steps, from_json(part, value.config.type)
+        yield value.path.steps, from_json(part, value.config.type)
         return
-    for below, leaf in leaves(part):
-        steps = value.path.steps + below
-        if leaf is None or steps in explicit or (value.time is not None and steps == value.time.steps):
+    time = None if value.time is None else value.time.steps
+    for steps, leaf in leaves(part, value.path.steps):
+        if leaf is None or steps in explicit or steps == time:
             continue
-        own = ".".join(map(str, below)) or ".".join(map(str, value.path.steps))
         try:
             told = from_json(leaf, value.config.type)
         except UnfitValueError as error:
-            faults.append(f"{own}: {error}")
+            faults.append(f"{_parameter(value, '', steps)}: {error}")
             continue
-        yield ".".join(part for part in (name, own) if part), steps, told
+        yield steps, told
+
+
+def _parameter(value: ValueRoute, name: str, steps: Steps) -> str:
+    """The parameter of a value: of one below a place, `name` and its path from there."""
+    if not value.path.every:
+        return name
+    own = ".".join(map(str, steps[len(value.path.steps) :] or steps))
+    return f"{name}.{own}" if name and own else name or own
 
 
 def _own_time(value: ValueRoute, document: Any) -> int | None:

@@ -10,10 +10,20 @@ from adapters.mqtt.paho import PRIVATE_HOOKS, HoldingClient
 
 def test_the_private_parts_of_paho_that_are_used_are_where_they_were() -> None:
     client = mqtt.Client(CallbackAPIVersion.VERSION2)
-    assert set(PRIVATE_HOOKS) == {"_handle_publish", "_in_messages", "_send_puback", "_send_pubrec"}
+    assert set(PRIVATE_HOOKS) == {
+        "_handle_publish",
+        "_in_messages",
+        "_packet_queue",
+        "_send_puback",
+        "_send_pubrec",
+        "_sock_recv",
+    }
     assert all(hasattr(client, name) for name in PRIVATE_HOOKS)
     assert list(inspect.signature(client._send_puback).parameters) == ["mid"]
     assert list(inspect.signature(client._send_pubrec).parameters) == ["mid"]
+    assert list(inspect.signature(client._sock_recv).parameters) == ["bufsize"]
+    assert list(inspect.signature(client._packet_queue).parameters)[:4] == ["command", "packet", "mid", "qos"]
+    assert "self._sock_recv(1)" in inspect.getsource(mqtt.Client._packet_read)
     publish = inspect.getsource(mqtt.Client._handle_publish)
     # the message is kept before or after the answer, but within the same call
     assert "self._send_puback(message.mid)" in publish
@@ -40,9 +50,8 @@ def test_a_message_is_shown_when_it_comes_and_confirmed_when_we_say_so() -> None
     client._handle_publish()
     assert shown == [b"one", b"two"]
     assert sent == []
-    client.confirm(7, 1)
-    client.confirm(8, 2)
-    assert [(one[0] >> 4, one[-1]) for one in sent] == [(4, 7), (5, 8)]
+    client.confirm([(7, 1), (8, 2)])
+    assert sorted((one[0] >> 4, one[-1]) for one in sent) == [(4, 7), (5, 8)]
     packet(0x62, b"\0\x08")
     client._handle_pubrel()
     assert released == [8]
