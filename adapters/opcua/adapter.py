@@ -122,9 +122,9 @@ class OpcUaPoller(OpcUaAdapter):
         wanted = [(node, ua.AttributeIds.Value) for _, node in there]
         found = await self._directory.read_timed(wanted)
         now_us = self._wall_us()
-        values = {item.tag.key: answer for (item, _), answer in zip(there, found, strict=True)}
+        values = {item.key: answer for (item, _), answer in zip(there, found, strict=True)}
         missing_value = (_MISSING, None)
-        told = [(item, now_us, *values.get(item.tag.key, missing_value)) for item in self._items]
+        told = [(item, now_us, *values.get(item.key, missing_value)) for item in self._items]
         samples = await self._samples(told)
         return Received(samples, faults=self._troubles.take())
 

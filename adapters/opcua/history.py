@@ -59,11 +59,11 @@ class Gap:
             return
         after_us = max(item.last_us, now_us - int(self._config.history_max_s * 1e6))
         if before_us - after_us > 1:
-            self._wanted[item.tag.key] = _Wanted(item, after_us, before_us)
+            self._wanted[item.key] = _Wanted(item, after_us, before_us)
 
     def holds(self, item: Item) -> bool:
         """Whether something of an item is still to be fetched; what it sends now must wait."""
-        return item.tag.key in self._wanted
+        return item.key in self._wanted
 
     async def step(self, now_us: int) -> list[Sample]:
         """Ask for the next page of the next items. Raises AdapterError; cancelled, it loses nothing."""
@@ -91,7 +91,7 @@ class Gap:
         return [wanted for wanted in ordered if wanted.length_us <= longest_us][: self._per_call]
 
     def _take(self, wanted: _Wanted, page: HistoryPage, now_us: int) -> list[Sample]:
-        item, key = wanted.item, wanted.item.tag.key
+        item, key = wanted.item, wanted.item.key
         if page.status & _BAD:
             del self._wanted[key]
             # the next loss need not ask again

@@ -51,6 +51,12 @@ class Item:
     is_text: bool = False
     is_parted: bool = False
     part_points: dict[str, tuple[Point, Point]] = field(default_factory=dict)
+    key: str = field(init=False)
+    path: str | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        # the tag makes them anew each time, and they are wanted with every value
+        self.key, self.path = self.tag.key, self.tag.path
 
     def points_of(self, path: str) -> tuple[Point, Point]:
         """The points, for a number and for text, of the part of the value at `path`."""
@@ -66,14 +72,14 @@ class Item:
     @property
     def is_plain(self) -> bool:
         """Whether a number is told just as it comes."""
-        return self.enum is None and self.tag.path is None
+        return self.enum is None and self.path is None
 
     @property
     def points(self) -> list[Point]:
         """What is known to be offered."""
         if self.part_points:
             return [number for number, _ in self.part_points.values()]
-        if self.is_parted and self.tag.path is None:
+        if self.is_parted and self.path is None:
             return []
         return [self.text_point if self.is_text else self.point]
 
@@ -114,7 +120,7 @@ class SampleMaker:
         grade, reason = quality(data.status)
         device_us = self._device_us(item, data, said_us, historical)
         value = data.value
-        key = item.tag.key
+        key = item.key
         trouble = reason if grade is Quality.BAD else None
         if grade is Quality.BAD:
             samples = [Sample(point, None, now_us, device_us, grade, reason, historical) for point in _numbers(item)]
@@ -147,7 +153,7 @@ class SampleMaker:
                 why = UNKNOWN_TYPE
             known = [Leaf(path, None, reason=why) for path in item.part_points]
             return known or [Leaf("", None, reason=why)], why
-        path = item.tag.path
+        path = item.path
         if path is None:
             return parts[: self._max_parts], "more_than_max_parts" if len(parts) > self._max_parts else None
         chosen = [leaf._replace(path=leaf.path.removeprefix(path)) for leaf in parts if _is_under(leaf.path, path)]

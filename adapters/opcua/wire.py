@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import struct
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 BOOLEAN: Final = 1
@@ -37,6 +38,14 @@ _I64: Final = struct.Struct("<q")
 _NUMBERS: Final = {number: struct.Struct("<" + code) for number, code in enumerate("?bBhHiIqQfd", start=1)} | {
     STATUS_CODE: _U32
 }
+
+
+_PLAIN_NUMBERS: Final = {
+    bytes((mask, number)): struct.Struct(f"<xx{_NUMBERS[number].format[-1:]}{others}")
+    for mask, others in ((0x05, "q"), (0x07, "Iq"), (0x0D, "qq"), (0x0F, "Iqq"))
+    for number in range(BOOLEAN, DOUBLE + 1)
+}
+"""Numbers with status and times, whole: nearly all values are such. By the first two bytes: what is there, and type."""
 
 
 class WireError(ValueError):
@@ -131,9 +140,7 @@ class Reader:
 
     def time_us(self) -> int | None:
         """A DateTime in µs since the epoch; None for "no time" and what no calendar can name."""
-        ticks = self.number(_I64)
-        time_us = (ticks - _EPOCH_TICKS) // 10
-        return int(time_us) if ticks > 0 and _YEAR_1_US <= time_us < _YEAR_10000_US else None
+        return _time_us(self.number(_I64))
 
     def guid(self) -> uuid.UUID:
         """A Guid."""
@@ -183,7 +190,7 @@ class Reader:
 
     def diagnostics(self) -> None:
         """A DiagnosticInfo, which is passed over."""
-        with _Deeper(self):
+        with self._deeper():
             mask = self.u8()
             for bit in (0x01, 0x02, 0x04, 0x08):
                 if mask & bit:
@@ -226,7 +233,7 @@ class Reader:
         type_ = form & 0x3F
         if not form & 0xC0:
             return (None if type_ == 0 else self.value(type_)), type_
-        with _Deeper(self):
+        with self._deeper():
             values = self.array(type_) if form & 0x80 else [self.value(type_)]
             dimensions = self.array(6) if form & 0x40 else None
         if values is not None and dimensions is not None and len(dimensions) > 1:
@@ -235,6 +242,16 @@ class Reader:
 
     def data_value(self) -> DataValue:
         """A DataValue."""
+        start = self.pos
+        plain = _PLAIN_NUMBERS.get(self.data[start : start + 2])
+        if plain is not None:
+            parts = plain.unpack_from(self.data, start)
+            self.pos += plain.size
+            mask, type_ = self.data[start], self.data[start + 1]
+            status = parts[1] if mask & 0x02 else 0
+            if mask & 0x08:
+                return DataValue(parts[0], type_, status, _time_us(parts[-2]), _time_us(parts[-1]))
+            return DataValue(parts[0], type_, status, _time_us(parts[-1]), None)
         mask = self.u8()
         value, type_ = self.variant() if mask & 0x01 else (None, 0)
         status = self.u32() if mask & 0x02 else 0
@@ -248,23 +265,21 @@ class Reader:
 
     def nested(self, read: Callable[[Reader], Any]) -> Any:
         """What may hold itself, to a depth that no honest server needs."""
-        with _Deeper(self):
+        with self._deeper():
             return read(self)
 
-
-class _Deeper:
-    __slots__ = ("_reader",)
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-
-    def __enter__(self) -> None:
-        self._reader._depth += 1
-        if self._reader._depth > _MAX_DEPTH:
+    @contextmanager
+    def _deeper(self) -> Iterator[None]:
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
             raise WireError("values within values without end")
+        yield
+        self._depth -= 1
 
-    def __exit__(self, *_: object) -> None:
-        self._reader._depth -= 1
+
+def _time_us(ticks: int) -> int | None:
+    time_us = (ticks - _EPOCH_TICKS) // 10
+    return time_us if ticks > 0 and _YEAR_1_US <= time_us < _YEAR_10000_US else None
 
 
 _OTHERS: Final[dict[int, Callable[[Reader], Any]]] = {

@@ -67,7 +67,7 @@ async def serve_opcua(items: int) -> None:
     server.set_endpoint(f"opc.tcp://127.0.0.1:{port}/")
     server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
     index = await server.register_namespace(OPCUA_NAMESPACE)
-    folder = await server.nodes.objects.add_folder(ua.NodeId("bench", ua.Int16(index)), "bench")
+    folder = await server.nodes.objects.add_folder(ua.NodeId(ua.String("bench"), ua.Int16(index)), "bench")
     nodes = [ua.NodeId(ua.Int32(item), ua.Int16(index)) for item in range(1, items + 1)]
     for item, node in enumerate(nodes, 1):
         await folder.add_variable(node, f"v{item}", 0.0)

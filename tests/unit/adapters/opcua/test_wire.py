@@ -93,6 +93,46 @@ def test_the_results_of_a_read_come_in_order_with_their_status_and_times() -> No
     assert (second.value, second.status) == (None, 0x80340000)
 
 
+@pytest.mark.parametrize("with_server_time", [True, False])
+@pytest.mark.parametrize("with_status", [True, False])
+@pytest.mark.parametrize(
+    ("value", "type_"),
+    [
+        (True, ua.VariantType.Boolean),
+        (-128, ua.VariantType.SByte),
+        (255, ua.VariantType.Byte),
+        (-32768, ua.VariantType.Int16),
+        (65535, ua.VariantType.UInt16),
+        (-(2**31), ua.VariantType.Int32),
+        (2**32 - 1, ua.VariantType.UInt32),
+        (-(2**63), ua.VariantType.Int64),
+        (2**64 - 1, ua.VariantType.UInt64),
+        (0.5, ua.VariantType.Float),
+        (0.1, ua.VariantType.Double),
+    ],
+)
+def test_numbers_are_read_as_all_other_values_are(
+    value: Any, type_: ua.VariantType, with_status: bool, with_server_time: bool
+) -> None:
+    both = data_value()
+    told = ua.DataValue(
+        ua.Variant(value, type_),
+        both.StatusCode if with_status else None,
+        SourceTimestamp=both.SourceTimestamp,
+        ServerTimestamp=both.ServerTimestamp if with_server_time else None,
+    )
+    data = struct_to_binary(told)
+    # with picoseconds of the source time: the long way
+    before = 2 + struct.calcsize("<" + "?bBhHiIqQfd"[type_.value - 1]) + (4 if with_status else 0) + 8
+    long = bytes([data[0] | 0x10]) + data[1:before] + bytes(2) + data[before:]
+    status = 0x40900000 if with_status else 0
+    expected = DataValue(value, type_.value, status, MOMENT_US, MOMENT_US if with_server_time else None)
+    for encoded in (data, long):
+        reader = Reader(encoded + b"rest")
+        assert reader.data_value() == expected
+        assert reader.take(4) == b"rest"
+
+
 def published() -> bytes:
     item = ua.MonitoredItemNotification()
     item.ClientHandle, item.Value = ua.UInt32(7), data_value()
