@@ -3,6 +3,7 @@ from __future__ import annotations
 import inspect
 
 import paho.mqtt.client as mqtt
+import pytest
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from adapters.mqtt.paho import PRIVATE_HOOKS, HoldingClient
@@ -57,3 +58,65 @@ def test_a_message_is_shown_when_it_comes_and_confirmed_when_we_say_so() -> None
     assert released == [8]
     assert sent[-1][0] >> 4 == 7
     assert shown == [b"one", b"two"]
+
+
+class Network:
+    """A socket that has these bytes, counts how often it is read, and then is silent or closed."""
+
+    def __init__(self, *parts: bytes) -> None:
+        self.parts = list(parts)
+        self.reads = 0
+
+    def recv(self, count: int) -> bytes:
+        self.reads += 1
+        if not self.parts:
+            raise BlockingIOError
+        part = self.parts.pop(0)
+        if len(part) > count:
+            self.parts.insert(0, part[count:])
+        return part[:count]
+
+
+@pytest.mark.parametrize("transport", ["tcp", "websockets"])
+def test_messages_are_read_whole_wherever_the_network_cuts_them(transport: str) -> None:
+    shown: list[bytes] = []
+    client = HoldingClient(
+        "c", MQTTProtocolVersion.MQTTv311, transport, True, lambda m: shown.append(bytes(m.payload)), lambda _: None
+    )
+    bodies = [b"x" * number for number in (0, 1, 100, 200, 70_000)]
+    stream = b""
+    for body in bodies:
+        length, packed = len(body) + 5, b""
+        while length > 127:
+            length, packed = length >> 7, packed + bytes([length & 127 | 128])
+        stream += b"\x32" + packed + bytes([length]) + b"\0\1t\0\7" + body
+    network = Network(*(stream[at : at + 150] for at in range(0, 450, 150)), stream[450:])
+    client._sock = network  # type: ignore[assignment]  # stands in for the network
+    for _ in range(len(stream)):
+        client.loop_read()
+        if not client.has_received and not network.parts:
+            break
+    assert shown == bodies
+    assert (network.reads < 12) == (transport == "tcp")
+
+
+def test_what_came_before_the_end_of_the_connection_is_read() -> None:
+    shown: list[bytes] = []
+    client = HoldingClient(
+        "c", MQTTProtocolVersion.MQTTv311, "tcp", True, lambda m: shown.append(bytes(m.payload)), lambda _: None
+    )
+    client._sock = Network(b"\x30\x04\0\1ta\x30\x04\0\1tb", b"")  # type: ignore[assignment]  # stands in for the network
+    client.loop_read()
+    assert client.has_received
+    client.loop_read()
+    assert not client.has_received
+    assert shown == [b"a", b"b"]
+
+
+def test_many_messages_are_confirmed_at_once() -> None:
+    client = HoldingClient("c", MQTTProtocolVersion.MQTTv5, "tcp", None, lambda _: None, lambda _: None)
+    sent: list[bytes] = []
+    client._packet_queue = lambda command, packet, *_: sent.append(bytes(packet)) or 0  # type: ignore[assignment,func-returns-value]  # stands in for the network
+    client.confirm([(1, 1), (0x1234, 1)])
+    client.confirm([])
+    assert sent == [b"\x40\x02\0\1\x40\x02\x12\x34"]

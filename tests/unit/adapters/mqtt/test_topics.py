@@ -275,3 +275,28 @@ def test_whatever_comes_is_read_or_kept(topic: str, payload: bytes) -> None:
     assert len(harvest.faults) == len(harvest.refused)
     for sample in harvest.samples:
         json.dumps(sample.value, allow_nan=False)
+
+
+def test_a_value_that_changes_its_type_is_each_time_what_it_is() -> None:
+    interpreter = rules({"pattern": "{asset}"})
+    kinds = []
+    for value in (1, "off", True, 2.5, "off", 3):
+        (sample,) = told(interpreter, "m", json.dumps({"v": value})).samples
+        kinds.append((sample.value, sample.point.event, sample.point.is_event))
+    assert kinds == [
+        (1, False, False),
+        ("off", False, True),
+        (True, True, False),
+        (2.5, False, False),
+        ("off", False, True),
+        (3, False, False),
+    ]
+    assert len(interpreter.points) == 1
+
+
+def test_a_name_that_cannot_be_is_refused_with_every_message() -> None:
+    interpreter = rules({"pattern": "{asset}"})
+    for _ in range(2):
+        harvest = told(interpreter, "m", '{"_": 1, "v": 2}')
+        assert [sample.value for sample in harvest.samples] == [2]
+        assert len(harvest.refused) == 1
