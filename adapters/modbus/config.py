@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from ironstream.contract import IDENTITY_PART
 from ironstream.gateway.report_config import ReportConfig
-from ironstream.topology.naming import Nameless
+from ironstream.naming import Nameless
 
 MAX_REGISTERS_PER_READ = 125
 MAX_BITS_PER_READ = 2000

@@ -31,7 +31,7 @@ from adapters.mqtt.pattern import covers, overlaps, parse_pattern
 from adapters.mqtt.rules import Tag, TopicRule
 from adapters.mqtt.sparkplug.config import SparkplugConfig
 from ironstream.gateway.report_config import ReportConfig
-from ironstream.topology.naming import Nameless
+from ironstream.naming import Nameless
 
 
 class MqttConfig(ConnectionConfig):

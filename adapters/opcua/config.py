@@ -30,7 +30,7 @@ from adapters.opcua.alarm_config import AlarmSource, Parameter
 from adapters.opcua.nodes import NodeName, parse_node
 from adapters.opcua.plan import ITEMS_IN_ALL, ServerProfile
 from ironstream.gateway.report_config import ReportConfig
-from ironstream.topology.naming import Nameless
+from ironstream.naming import Nameless
 
 
 class Mode(StrEnum):

@@ -24,7 +24,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from adapters.modbus.config import Parameter
 from adapters.xbee.tag import Tag, TimeField
 from ironstream.gateway.report_config import ReportConfig
-from ironstream.topology.naming import Nameless
+from ironstream.naming import Nameless
 
 ADDRESS_DIGITS: Final = 16
 BROADCAST: Final = "000000000000FFFF"

@@ -14,7 +14,7 @@ from ironstream.gateway.adapter import Adapter, AdapterKind
 from ironstream.gateway.pipeline import PipelineSpec
 from ironstream.gateway.secrets import Redactor, resolve
 from ironstream.gateway.settings import GatewaySettings
-from ironstream.topology.naming import Nameless, nameless_of
+from ironstream.naming import Nameless, nameless_of
 
 
 @dataclass(frozen=True, slots=True)

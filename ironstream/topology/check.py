@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ValidationError
 
 from ironstream.claims import ONE_OWNER, claims_of
+from ironstream.naming import nameless_of
 from ironstream.topology.checks.alarms import check_alarms
 from ironstream.topology.checks.plant import check_plant
 from ironstream.topology.checks.processes import check_processes
@@ -21,7 +22,6 @@ from ironstream.topology.checks.structure import sound_part, tell_all
 from ironstream.topology.faults import Fault, TopologyError, did_you_mean, quote
 from ironstream.topology.load import MAX_BYTES, load
 from ironstream.topology.model import Pipeline, Topology
-from ironstream.topology.naming import nameless_of
 from ironstream.topology.resolve import declared_assets
 
 AdapterModels = Mapping[str, type[BaseModel]]
