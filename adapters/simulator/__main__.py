@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from adapters.simulator.live import LivePlant
 from adapters.simulator.mqtt_broker import PressBroker
 from adapters.simulator.opcua_server import BoilerServer
 from adapters.simulator.physics import Plant
@@ -28,11 +29,11 @@ async def _serve(host: str, ports: tuple[int, int, int], seed: int, time_scale: 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    plant = Plant(seed)
+    plant = LivePlant(Plant(seed), time_scale=time_scale)
     async with AsyncExitStack() as stack:
-        modbus = await stack.enter_async_context(PlantServer(plant, host=host, port=ports[0], time_scale=time_scale))
-        opcua = await stack.enter_async_context(BoilerServer(plant, host=host, port=ports[1], time_scale=time_scale))
-        mqtt = await stack.enter_async_context(PressBroker(plant, host=host, port=ports[2], time_scale=time_scale))
+        modbus = await stack.enter_async_context(PlantServer(plant, host=host, port=ports[0]))
+        opcua = await stack.enter_async_context(BoilerServer(plant, host=host, port=ports[1]))
+        mqtt = await stack.enter_async_context(PressBroker(plant, host=host, port=ports[2]))
         units = ", ".join(f"{unit} {asset}" for unit, asset in ASSETS.items())
         # a parent process waits for these lines, to know that the plant listens and where: all at once, or none
         sys.stdout.write(

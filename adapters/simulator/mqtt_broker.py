@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 import warnings
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -14,7 +12,7 @@ import aiomqtt
 from amqtt.broker import Broker
 from amqtt.errors import BrokerError
 
-from adapters.simulator.physics import Plant
+from adapters.simulator.live import LivePlant
 from adapters.simulator.press import Press
 
 TELEMETRY: Final = "plant/press-1/telemetry"
@@ -22,6 +20,7 @@ TELEMETRY: Final = "plant/press-1/telemetry"
 ONLINE: Final = "plant/press-1/online"
 """Topic, retained, of whether the press is there: `true` or `false`; its last will says `false`."""
 _POLL_S: Final = 0.05
+_SHUTDOWN_S: Final = 3.0
 
 
 def document(press: Press, now_us: int) -> dict[str, Any]:
@@ -44,23 +43,16 @@ class PressBroker:
 
     def __init__(
         self,
-        plant: Plant,
+        plant: LivePlant,
         *,
         host: str = "127.0.0.1",
         port: int = 0,
-        time_scale: float = 1.0,
         update_s: float = 0.5,
-        monotonic_s: Callable[[], float] = time.monotonic,
-        wall_us: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         self.host = host
         self.port = port
         self._plant = plant
-        self._time_scale = time_scale
         self._update_s = update_s
-        self._monotonic_s = monotonic_s
-        self._wall_us = wall_us
-        self._started_s = 0.0
         self._broker: Broker | None = None
         self._press: asyncio.Task[None] | None = None
         self._stop = asyncio.Event()
@@ -83,7 +75,6 @@ class PressBroker:
         # it tells the port of a listener in no other way
         (listener,) = broker._servers.values()
         self.port = listener.instance.sockets[0].getsockname()[1]
-        self._started_s = self._monotonic_s()
         self._press = asyncio.create_task(self._live())
         return self
 
@@ -93,8 +84,10 @@ class PressBroker:
         if self._press is not None:
             await self._press
         if self._broker is not None:
-            with suppress(asyncio.CancelledError):
-                await self._broker.shutdown()
+            # it waits for the ends of its readers, which may not come
+            with suppress(asyncio.CancelledError, TimeoutError):
+                async with asyncio.timeout(_SHUTDOWN_S):
+                    await self._broker.shutdown()
 
     async def _live(self) -> None:
         """Be on the network and off it, as the press is."""
@@ -110,8 +103,8 @@ class PressBroker:
         async with aiomqtt.Client(self.host, self.port, identifier="press-1", will=will) as client:
             await client.publish(ONLINE, b"true", qos=1, retain=True)
             while (press := self._moved()).answers and not self._stop.is_set():
-                await client.publish(TELEMETRY, json.dumps(document(press, self._wall_us())).encode(), qos=1)
-                await self._pause(self._update_s / max(1.0, self._time_scale))
+                await client.publish(TELEMETRY, json.dumps(document(press, self._plant.wall_us())).encode(), qos=1)
+                await self._pause(self._update_s / max(1.0, self._plant.time_scale))
             await client.publish(ONLINE, b"false", qos=1, retain=True)
 
     async def _pause(self, seconds: float) -> None:
@@ -120,5 +113,4 @@ class PressBroker:
                 await self._stop.wait()
 
     def _moved(self) -> Press:
-        self._plant.advance_to((self._monotonic_s() - self._started_s) * self._time_scale)
-        return self._plant.press
+        return self._plant.moved().press

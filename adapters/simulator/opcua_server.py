@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,8 +13,8 @@ from asyncua import Server, ua
 from asyncua.common.node import Node
 
 from adapters.simulator.boiler import Boiler
+from adapters.simulator.live import LivePlant
 from adapters.simulator.opcua_alarm import CONDITION, LowWaterAlarm
-from adapters.simulator.physics import Plant
 
 URI: Final = "urn:ironstream:simulator"
 """Namespace of the boiler's nodes."""
@@ -55,23 +54,16 @@ class BoilerServer:
 
     def __init__(
         self,
-        plant: Plant,
+        plant: LivePlant,
         *,
         host: str = "127.0.0.1",
         port: int = 0,
-        time_scale: float = 1.0,
         update_s: float = 0.25,
-        monotonic_s: Callable[[], float] = time.monotonic,
-        wall_us: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         self.host = host
         self.port = port
         self._plant = plant
-        self._time_scale = time_scale
         self._update_s = update_s
-        self._monotonic_s = monotonic_s
-        self._wall_us = wall_us
-        self._started_s = 0.0
         self._server: Server | None = None
         self._nodes: dict[str, Node] = {}
         self._alarm: LowWaterAlarm | None = None
@@ -92,7 +84,6 @@ class BoilerServer:
         server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
         index = await server.register_namespace(URI)
         boiler = await server.nodes.objects.add_object(_id(BOILER, index), _name(BOILER, index))
-        self._started_s = self._monotonic_s()
         for variable in VARIABLES:
             self._nodes[variable.name] = await _add(boiler, index, variable)
         self._alarm = LowWaterAlarm(server, _id(f"{BOILER}.{CONDITION}", index))
@@ -119,17 +110,17 @@ class BoilerServer:
             await self._write_all()
 
     async def _write_all(self) -> None:
-        self._plant.advance_to((self._monotonic_s() - self._started_s) * self._time_scale)
-        now = _EPOCH + timedelta(microseconds=self._wall_us())
+        boiler = self._plant.moved().boiler
+        now = _EPOCH + timedelta(microseconds=self._plant.wall_us())
         for variable in VARIABLES:
-            value = variable.value(self._plant.boiler)
+            value = variable.value(boiler)
             status = ua.StatusCodes.Good if value is not None else ua.StatusCodes.BadSensorFailure
             variant = ua.Variant(value, variable.type) if value is not None else ua.Variant()
             await self._nodes[variable.name].write_value(
                 ua.DataValue(variant, ua.StatusCode(ua.UInt32(status)), SourceTimestamp=now, ServerTimestamp=now)
             )
         if self._alarm is not None:
-            await self._alarm.follow(self._plant.boiler, now)
+            await self._alarm.follow(boiler, now)
 
 
 async def _add(boiler: Node, index: int, variable: Variable) -> Node:

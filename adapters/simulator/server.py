@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable
 from typing import cast
 
 from pymodbus.constants import ExcCodes
@@ -13,7 +11,7 @@ from pymodbus.simulator import DataType as SimType
 from pymodbus.simulator import SimData, SimDevice
 
 from adapters.modbus.config import RegisterKind
-from adapters.simulator.physics import Plant
+from adapters.simulator.live import LivePlant
 from adapters.simulator.registers import ASSETS, Image, image
 
 _KIND_OF_FUNCTION = {
@@ -26,32 +24,21 @@ _SPACES = (RegisterKind.COIL, RegisterKind.DISCRETE, RegisterKind.HOLDING, Regis
 
 
 class PlantServer:
-    """Serves the plant while it is entered. `port` 0 takes a free one; `port` is then the real one.
-
-    `time_scale` makes the plant's time run faster or slower than the clock `monotonic_s`.
-    """
+    """Serves the plant while it is entered. `port` 0 takes a free one; `port` is then the real one."""
 
     def __init__(
         self,
-        plant: Plant,
+        plant: LivePlant,
         *,
         host: str = "127.0.0.1",
         port: int = 0,
-        time_scale: float = 1.0,
-        monotonic_s: Callable[[], float] = time.monotonic,
-        wall_us: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         self.host = host
         self.port = port
         self._plant = plant
-        self._time_scale = time_scale
-        self._monotonic_s = monotonic_s
-        self._wall_us = wall_us
-        self._started_s = 0.0
         self._server: ModbusTcpServer | None = None
 
     async def __aenter__(self) -> PlantServer:
-        self._started_s = self._monotonic_s()
         self._server = ModbusTcpServer(
             [self._device(unit_id) for unit_id in ASSETS], address=(self.host, self.port), ignore_missing_devices=False
         )
@@ -65,7 +52,7 @@ class PlantServer:
             await self._server.shutdown()  # type: ignore[no-untyped-call]  # pymodbus leaves it untyped
 
     def _device(self, unit_id: int) -> SimDevice:
-        machine = self._plant.machines[unit_id]
+        machine = self._plant.moved().machines[unit_id]
 
         async def action(
             function_code: int,
@@ -78,14 +65,14 @@ class PlantServer:
             kind = _KIND_OF_FUNCTION.get(function_code)
             if kind is None or values is not None:
                 return ExcCodes.ILLEGAL_FUNCTION
-            self._plant.advance_to((self._monotonic_s() - self._started_s) * self._time_scale)
+            self._plant.moved()
             if not machine.answers:
                 return ExcCodes.GATEWAY_NO_RESPONSE
-            for at, word in _packed(image(unit_id, machine, self._wall_us()), kind).items():
+            for at, word in _packed(image(unit_id, machine, self._plant.wall_us()), kind).items():
                 registers[at - start] = word
             return None
 
-        now = image(unit_id, machine, self._wall_us())
+        now = image(unit_id, machine, self._plant.wall_us())
         blocks = [_block(now, kind) for kind in _SPACES]
         return SimDevice(id=unit_id, simdata=(blocks[0], blocks[1], blocks[2], blocks[3]), action=action)
 

@@ -105,4 +105,6 @@ async def running(*pipelines: PipelineSpec, **fields: Any) -> AsyncIterator[Runn
         yield Running(publisher, stop, task, ready.result())
     finally:
         stop.set()
-        await task
+        # the limit is only there to say what hangs
+        async with asyncio.timeout(60):
+            await task

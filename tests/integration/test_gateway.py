@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
+from adapters.simulator.live import LivePlant
 from adapters.simulator.physics import Plant
 from adapters.simulator.server import PlantServer
 from ironstream.commands.children import ironstream
@@ -26,7 +27,7 @@ STARTED = (b'"pipeline_id": "a", "process": "shared", "boot"', b'"pipeline_id": 
 async def plant(deployment: Settings) -> AsyncIterator[int]:
     """Port of a simulated plant; the topics exist."""
     await ensure_topics(deployment.kafka_client_kwargs(), topic_specs(deployment, (1,)))
-    async with PlantServer(Plant(seed=1)) as server:
+    async with PlantServer(LivePlant(Plant(seed=1))) as server:
         yield server.port
 
 

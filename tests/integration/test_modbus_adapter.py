@@ -14,6 +14,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 
 from adapters.registry import ADAPTERS
+from adapters.simulator.live import LivePlant
 from adapters.simulator.physics import Plant
 from adapters.simulator.registers import ASSETS, REGISTERS, pipeline_config
 from adapters.simulator.server import PlantServer
@@ -56,7 +57,7 @@ def check_without_holes(readings: list[dict[str, Any]]) -> None:
 async def test_the_whole_plant_arrives_in_kafka_by_asset_in_order_and_without_holes(deployment: Settings) -> None:
     await ensure_topics(deployment.kafka_client_kwargs(), topic_specs(deployment, (1,)))
     stop = asyncio.Event()
-    async with PlantServer(Plant(seed=1), time_scale=20) as server:
+    async with PlantServer(LivePlant(Plant(seed=1), time_scale=20)) as server:
         pipelines = [
             PipelineSpec(
                 id=asset,
@@ -104,7 +105,7 @@ def environment(deployment: Settings, document: dict[str, Any]) -> dict[str, str
 
 async def test_as_a_process_it_ends_on_sigterm_with_0_and_all_that_it_counted_is_in_kafka(deployment: Settings) -> None:
     await ensure_topics(deployment.kafka_client_kwargs(), topic_specs(deployment, (1,)))
-    async with PlantServer(Plant(seed=1)) as server:
+    async with PlantServer(LivePlant(Plant(seed=1))) as server:
         document = {
             "pipeline_id": "pump-1",
             "protocol": "modbus_tcp",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from contextlib import suppress
 from typing import Any
 
 import aiomqtt
 from amqtt.broker import Broker
 
 ANONYMOUS = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
+
+_SHUTDOWN_S = 5.0
 
 
 class MqttBroker:
@@ -37,8 +38,19 @@ class MqttBroker:
     async def stop(self) -> None:
         if self._broker is not None:
             broker, self._broker = self._broker, None
-            with suppress(asyncio.CancelledError):
-                await broker.shutdown()
+            handlers = [handler for _, handler in broker._sessions.values() if handler is not None]
+            try:
+                async with asyncio.timeout(_SHUTDOWN_S):
+                    await broker.shutdown()
+            except asyncio.CancelledError:
+                pass
+            except TimeoutError:
+                # it waits for the end of a reader that does not come: then as if the machine had lost its power
+                for handler in handlers:
+                    if handler.writer is not None:
+                        handler.writer._writer.transport.abort()
+                for server in broker._servers.values():
+                    server.instance.close()
 
 
 def publisher(port: int, **fields: Any) -> aiomqtt.Client:

@@ -9,6 +9,7 @@ from typing import Any
 import aiomqtt
 import pytest
 
+from adapters.simulator.live import LivePlant
 from adapters.simulator.mqtt_broker import ONLINE, TELEMETRY, PressBroker
 from adapters.simulator.physics import Plant
 
@@ -37,7 +38,7 @@ async def heard(broker: PressBroker, topic: str, wanted: int) -> list[bytes]:
 
 
 async def test_the_press_tells_its_values_as_json_with_its_own_time() -> None:
-    async with PressBroker(Plant(seed=1), update_s=0.02, wall_us=lambda: 1_736_510_463_123_000) as broker:
+    async with PressBroker(LivePlant(Plant(seed=1), wall_us=lambda: 1_736_510_463_123_000), update_s=0.02) as broker:
         documents: list[dict[str, Any]] = [json.loads(payload) for payload in await heard(broker, TELEMETRY, 3)]
 
     assert documents[0].keys() == {"ts", "force", "position", "oil", "parts", "state"}
@@ -47,7 +48,7 @@ async def test_the_press_tells_its_values_as_json_with_its_own_time() -> None:
 
 
 async def test_whoever_comes_later_hears_whether_it_is_there() -> None:
-    async with PressBroker(Plant(seed=1), update_s=0.02) as broker:
+    async with PressBroker(LivePlant(Plant(seed=1)), update_s=0.02) as broker:
         await heard(broker, TELEMETRY, 1)
 
         assert await heard(broker, ONLINE, 1) == [b"true"]
@@ -55,7 +56,7 @@ async def test_whoever_comes_later_hears_whether_it_is_there() -> None:
 
 async def test_a_press_that_leaves_the_network_says_so_and_comes_back() -> None:
     now = [0.0]
-    async with PressBroker(Plant(seed=1), update_s=0.02, monotonic_s=lambda: now[0]) as broker:
+    async with PressBroker(LivePlant(Plant(seed=1), monotonic_s=lambda: now[0]), update_s=0.02) as broker:
         await heard(broker, TELEMETRY, 1)
         states: list[bytes] = []
         async with asyncio.timeout(20), aiomqtt.Client(broker.host, broker.port) as client:
@@ -71,7 +72,7 @@ async def test_a_press_that_leaves_the_network_says_so_and_comes_back() -> None:
 
 
 async def test_a_port_that_is_taken_is_an_error() -> None:
-    async with PressBroker(Plant()) as broker:
+    async with PressBroker(LivePlant(Plant())) as broker:
         with pytest.raises(OSError, match="in use"):
-            async with PressBroker(Plant(), port=broker.port):
+            async with PressBroker(LivePlant(Plant()), port=broker.port):
                 pass

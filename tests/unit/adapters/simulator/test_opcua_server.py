@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from asyncua import Client, ua
 
+from adapters.simulator.live import LivePlant
 from adapters.simulator.opcua_server import BOILER, URI, VARIABLES, BoilerServer
 from adapters.simulator.physics import Plant
 
@@ -37,7 +38,9 @@ async def clock() -> Clock:
 
 @pytest.fixture
 async def client(clock: Clock) -> AsyncIterator[Client]:
-    server = BoilerServer(Plant(seed=1), update_s=0.01, monotonic_s=clock, wall_us=lambda: 1_736_510_463_000_000)
+    server = BoilerServer(
+        LivePlant(Plant(seed=1), monotonic_s=clock, wall_us=lambda: 1_736_510_463_000_000), update_s=0.01
+    )
     async with server, Client(server.endpoint) as client:
         yield client
 
@@ -92,5 +95,5 @@ async def test_a_dead_sensor_is_bad_without_a_value(client: Client, clock: Clock
 async def test_a_port_that_is_taken_is_an_error(client: Client) -> None:
     port = client.server_url.port
     with pytest.raises(OSError, match="in use"):
-        async with BoilerServer(Plant(), port=port or 0):
+        async with BoilerServer(LivePlant(Plant()), port=port or 0):
             pass

@@ -13,6 +13,7 @@ import pytest
 
 from adapters.modbus.config import ModbusTcpConfig
 from adapters.registry import ADAPTERS, CONFIG_MODELS
+from adapters.simulator.live import LivePlant
 from adapters.simulator.mqtt_broker import PressBroker
 from adapters.simulator.opcua_server import BoilerServer
 from adapters.simulator.physics import Plant
@@ -107,7 +108,7 @@ async def test_the_boiler_is_read_as_it_is_with_the_alarm_of_its_own_control(pip
     pipeline, plant, now_s = of(pipelines, "boiler-1"), standing_at(21), [0.0]
     boiler, tags = plant.boiler, pipeline.config["tags"]
     async with (
-        BoilerServer(plant, update_s=0.02, monotonic_s=lambda: now_s[0]) as server,
+        BoilerServer(LivePlant(plant, monotonic_s=lambda: now_s[0]), update_s=0.02) as server,
         listening(pipeline, endpoint=server.endpoint, publishing_interval_s=0.05) as seen,
     ):
         await seen.until(lambda: newest(seen).keys() == {tag["name"] for tag in tags})
@@ -145,7 +146,7 @@ async def test_the_boiler_is_read_as_it_is_with_the_alarm_of_its_own_control(pip
 async def test_the_press_is_read_as_it_is(pipelines: list[PipelineSpec]) -> None:
     plant = standing_at(15.0)
     async with (
-        PressBroker(plant, update_s=0.02, monotonic_s=lambda: 0.0) as broker,
+        PressBroker(LivePlant(plant, monotonic_s=lambda: 0.0), update_s=0.02) as broker,
         listening(of(pipelines, "press-1"), port=broker.port) as seen,
     ):
         await seen.until(lambda: len(newest(seen)) == 6)
