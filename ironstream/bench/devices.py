@@ -24,6 +24,8 @@ _HEADER: Final = struct.Struct(">HHHBBHH")
 _HOLDING: Final = 3
 _REGISTERS: Final = b"".join(address.to_bytes(2, "big") for address in range(65536))
 OPCUA_NAMESPACE: Final = "urn:ironstream:bench"
+_ITEMS_IN_A_FOLDER: Final = 200
+"""asyncua looks through all of a folder for each variable that is added to it."""
 
 
 class ModbusDevice(asyncio.Protocol):
@@ -67,17 +69,22 @@ async def serve_opcua(items: int) -> None:
     server.set_endpoint(f"opc.tcp://127.0.0.1:{port}/")
     server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
     index = await server.register_namespace(OPCUA_NAMESPACE)
-    folder = await server.nodes.objects.add_folder(ua.NodeId(ua.String("bench"), ua.Int16(index)), "bench")
     nodes = [ua.NodeId(ua.Int32(item), ua.Int16(index)) for item in range(1, items + 1)]
-    for item, node in enumerate(nodes, 1):
-        await folder.add_variable(node, f"v{item}", 0.0)
+    for first in range(0, items, _ITEMS_IN_A_FOLDER):
+        name = f"folder {first}"
+        folder = await server.nodes.objects.add_folder(ua.NodeId(ua.String(name), ua.Int16(index)), name)
+        for node in nodes[first : first + _ITEMS_IN_A_FOLDER]:
+            await folder.add_variable(node, f"v{node.Identifier!s}", 0.0)
     async with server:
         _say(port)
         due_s = time.monotonic()
         while True:
-            due_s += 1.0
+            due_s = max(due_s + 1.0, time.monotonic())
             now = datetime.now(UTC)
-            for node in nodes:
+            for number, node in enumerate(nodes):
+                if number % _ITEMS_IN_A_FOLDER == 0:
+                    # a client shall be answered in between
+                    await asyncio.sleep(0)
                 value = ua.DataValue(
                     ua.Variant(now.timestamp(), ua.VariantType.Double),
                     SourceTimestamp=ua.DateTime.fromtimestamp(now.timestamp(), UTC),
