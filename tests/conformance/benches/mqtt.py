@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -44,7 +45,7 @@ class Repeating:
         return self._stop.is_set()
 
 
-class _BrokerBench:
+class _BrokerBench(ABC):
     """A broker, and something that speaks through it until it is stopped."""
 
     adapter = "mqtt"
@@ -77,8 +78,9 @@ class _BrokerBench:
             "timeout_s": 2,
         }
 
+    @abstractmethod
     async def _speak(self, stopped: Stopped) -> None:
-        raise NotImplementedError
+        """Speak until `stopped` says so."""
 
 
 class MqttBench(_BrokerBench):

@@ -43,8 +43,7 @@ def serve(functions: Mapping[str, Callable[..., Any]]) -> None:
         request = json.loads(line)
         try:
             answer = {"result": functions[request["call"]](**request["args"])}
-        except Exception:
-            # the caller is a test: it shall see all of it
+        except Exception:  # the caller is a test, to which every failure is an answer: it shall see all of it
             answer = {"error": traceback.format_exc()}
         _say(answers, answer)
     # threads of a Java server would keep the process
