@@ -18,20 +18,17 @@ A pipeline of topology.yaml carries this under `config:`:
 
 from __future__ import annotations
 
-from collections import Counter
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ironstream.contract import IDENTITY_PART
 from ironstream.gateway.report_config import ReportConfig
+from ironstream.names import IdentityPart, twice
 from ironstream.naming import Nameless
 
 MAX_REGISTERS_PER_READ = 125
 MAX_BITS_PER_READ = 2000
-
-Parameter = Annotated[str, StringConstraints(pattern=rf"^{IDENTITY_PART.pattern}$")]
 
 
 class RegisterKind(StrEnum):
@@ -99,11 +96,6 @@ class Location(BaseModel):
         default=None, ge=0, le=255, description="Unit (slave) id of this tag; left out: that of the device."
     )
 
-    @property
-    def registers(self) -> int:
-        """Registers (or bits, for coils and discrete inputs) that the value takes."""
-        raise NotImplementedError
-
 
 class TagValue(BaseModel):
     """What becomes of a value once it is read, the same wherever registers come from."""
@@ -122,8 +114,8 @@ class TagValue(BaseModel):
 class Tag(TagValue, Location):
     """One value to read: a number becomes a reading, a string an event."""
 
-    name: Parameter = Field(description="Name of the parameter in ironstream.")
-    asset: Parameter | None = Field(
+    name: IdentityPart = Field(description="Name of the parameter in ironstream.")
+    asset: IdentityPart | None = Field(
         default=None,
         description="Asset of this tag, for several machines behind one connection; empty: the pipeline's.",
     )
@@ -271,8 +263,7 @@ class ModbusConfig(BaseModel):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         faults: list[str] = []
-        times = Counter(tag.key for tag in self.tags)
-        faults += [f"tag {name} is given twice" for name in sorted(name for name in times if times[name] > 1)]
+        faults += [f"tag {name} is given twice" for name in twice(tag.key for tag in self.tags)]
         for label, location, registers in self._located():
             last = location.address - self.address_base + registers - 1
             if location.address < self.address_base or last > 65535:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
-from adapters.modbus.config import DataType, DeviceTimeTag, Location, Tag
+from adapters.modbus.config import DataType, DeviceTimeTag, Tag
 
 Value = bool | int | float | str
 
@@ -87,7 +87,7 @@ def layout_of_clock(clock: DeviceTimeTag) -> Layout:
     return Layout(*_number(clock.type, clock), time_us)
 
 
-def _number(type_: DataType, at: Location) -> tuple[tuple[int, ...], str]:
+def _number(type_: DataType, at: Tag | DeviceTimeTag) -> tuple[tuple[int, ...], str]:
     positions = _ordered(2 * at.registers, at.byte_order)
     if type_ in _LOW_BYTE:
         positions = positions[1:2]

@@ -20,7 +20,6 @@ or, with Sparkplug B, `sparkplug: {groups: [plant-a]}` in place of `topics`.
 
 from __future__ import annotations
 
-from collections import Counter
 from itertools import combinations
 from typing import Self
 
@@ -31,6 +30,7 @@ from adapters.mqtt.pattern import covers, overlaps, parse_pattern
 from adapters.mqtt.rules import Tag, TopicRule
 from adapters.mqtt.sparkplug.config import SparkplugConfig
 from ironstream.gateway.report_config import ReportConfig
+from ironstream.names import twice
 from ironstream.naming import Nameless
 
 
@@ -51,9 +51,7 @@ class MqttConfig(ConnectionConfig):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        faults = [
-            f"tag {key} is given twice" for key, count in Counter(tag.key for tag in self.tags).items() if count > 1
-        ]
+        faults = [f"tag {key} is given twice" for key in twice(tag.key for tag in self.tags)]
         if not (self.tags or self.topics or self.sparkplug):
             faults.append("nothing is read: give tags, topics or sparkplug")
         if self.sparkplug is None:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from adapters.mqtt.identity import names_in
 from adapters.mqtt.path import parse_path
 from adapters.mqtt.pattern import parse_pattern
 from adapters.mqtt.times import TimeUnit
 from adapters.mqtt.values import ValueType
-from ironstream.contract import IDENTITY_PART
 from ironstream.gateway.report_config import ReportConfig
+from ironstream.names import IdentityPart
 
-Part = Annotated[str, StringConstraints(pattern=rf"^{IDENTITY_PART.pattern}$")]
 QOS_DESCRIPTION = "Quality of service that is asked for: 1 and 2 are kept by the broker until Kafka has them."
 
 
@@ -79,13 +78,13 @@ class ValueConfig(BaseModel):
 class Tag(ValueConfig):
     """One value of one topic, known beforehand: while it does not come it is told as lost."""
 
-    name: Part = Field(description="Name of the parameter in ironstream.")
+    name: IdentityPart = Field(description="Name of the parameter in ironstream.")
     topic: Topic = Field(
         description="Topic without wildcards; of a Sparkplug metric: group/node, or group/node/device."
     )
-    asset: Part | None = Field(default=None, description="Asset of this tag; left out: the pipeline's.")
-    site: Part | None = Field(default=None, description="Site of this tag; left out: the pipeline's.")
-    tenant: Part | None = Field(default=None, description="Tenant of this tag; left out: the pipeline's.")
+    asset: IdentityPart | None = Field(default=None, description="Asset of this tag; left out: the pipeline's.")
+    site: IdentityPart | None = Field(default=None, description="Site of this tag; left out: the pipeline's.")
+    tenant: IdentityPart | None = Field(default=None, description="Tenant of this tag; left out: the pipeline's.")
     path: Path | None = Field(
         default=None, description="Place in the JSON payload, such as $.motor.temp; left out: the payload is the value."
     )

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from ironstream.contract import IDENTITY_PART
-
-Parameter = Annotated[str, StringConstraints(pattern=rf"^{IDENTITY_PART.pattern}$")]
+from ironstream.names import IdentityPart
 
 
 class SeverityMap(BaseModel):
@@ -34,12 +32,12 @@ class AlarmSource(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     notifier: str = Field(default="i=2253", min_length=1, description="The node that notifies; default: the Server.")
-    asset: Parameter | None = Field(default=None, description="Asset of its alarms; empty: the pipeline's.")
-    assets: dict[str, Parameter] = Field(
+    asset: IdentityPart | None = Field(default=None, description="Asset of its alarms; empty: the pipeline's.")
+    assets: dict[str, IdentityPart] = Field(
         default_factory=dict, description="Asset by SourceName, where several machines notify through one node."
     )
     severity: SeverityMap = Field(default=SeverityMap(), description="The server's 1 to 1000 to our five.")
-    events: Parameter | None = Field(
+    events: IdentityPart | None = Field(
         default=None, description="Parameter under which all other events are sent as text; left out: they are not."
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -11,6 +10,7 @@ from asyncua import ua
 
 from adapters.opcua.alarm_config import AlarmSource, SeverityMap
 from adapters.opcua.node_ids import node_id
+from adapters.opcua.nodes import as_name
 from adapters.opcua.wire import Node
 from ironstream.contract import Severity
 from ironstream.gateway.adapter import DeviceAlarm, Point, Sample
@@ -157,4 +157,4 @@ def _kind(type_: Any) -> str:
 
 def _part(name: str) -> str | None:
     """A source's name as a parameter, which may have fewer characters."""
-    return re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip("._-")[:128] or None
+    return as_name(name)[:128] or None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from fnmatch import fnmatchcase
@@ -12,6 +11,7 @@ from asyncua import ua
 
 from adapters.opcua.directory import Directory
 from adapters.opcua.node_ids import node_id, portable
+from adapters.opcua.nodes import as_name
 from adapters.opcua.types import TypeBook, UnknownTypeError
 from adapters.opcua.values import leaves
 from adapters.opcua.wire import DATE_TIME, EXTENSION_OBJECT, DataValue, Node, Structure, WireError
@@ -73,7 +73,7 @@ async def _offers(directory: Directory, places: Sequence[_Place], units: dict[ua
 
 
 def _offer(place: _Place, value: DataValue, unit: str | None, address: str) -> Offer:
-    name = re.sub(r"[^A-Za-z0-9._-]", "_", ".".join(place.path)).lstrip("._-")[-128:].lstrip("._-")
+    name = as_name(".".join(place.path))[-128:].lstrip("._-")
     tag: dict[str, Any] = {"name": name or "value", "node": address}
     if unit:
         tag["unit"] = unit

@@ -26,10 +26,11 @@ from urllib.parse import urlparse
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from adapters.opcua.alarm_config import AlarmSource, Parameter
+from adapters.opcua.alarm_config import AlarmSource
 from adapters.opcua.nodes import NodeName, parse_node
 from adapters.opcua.plan import ITEMS_IN_ALL, ServerProfile
 from ironstream.gateway.report_config import ReportConfig
+from ironstream.names import IdentityPart, twice
 from ironstream.naming import Nameless
 
 
@@ -90,12 +91,12 @@ class Tag(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: Parameter = Field(description="Name of the parameter in ironstream.")
+    name: IdentityPart = Field(description="Name of the parameter in ironstream.")
     node: str = Field(
         min_length=1,
         description="The node: nsu=URI;s=NAME, ns=INDEX_OR_ALIAS;i=NUMBER, or a browse path such as /Objects/2:Line.",
     )
-    asset: Parameter | None = Field(default=None, description="Asset of this tag; empty: the pipeline's.")
+    asset: IdentityPart | None = Field(default=None, description="Asset of this tag; empty: the pipeline's.")
     unit: str | None = Field(default=None, description="Unit of the value.")
     event: bool = Field(default=False, description="Send an event on each change as well (discrete states).")
     text: bool = Field(
@@ -230,8 +231,7 @@ class OpcUaConfig(BaseModel):
             faults.append("endpoint must not hold a user: give username and password")
         if not self.tags and not self.alarms:
             faults.append("give tags or alarms: there is nothing to read")
-        names = [tag.key for tag in self.tags]
-        faults += [f"tag {name} is given twice" for name in sorted({n for n in names if names.count(n) > 1})]
+        faults += [f"tag {name} is given twice" for name in twice(tag.key for tag in self.tags)]
         nodes = [(f"tag {tag.key}", tag.node) for tag in self.tags]
         nodes += [(f"alarms.{number}", source.notifier) for number, source in enumerate(self.alarms)]
         for label, node in nodes:

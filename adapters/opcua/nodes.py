@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import unquote
 
 UA_NAMESPACE: Final = "http://opcfoundation.org/UA/"
+_UNFIT: Final = re.compile(r"[^A-Za-z0-9._-]")
 _NODE_ID: Final = re.compile(r"(?:ns=(?P<ns>[A-Za-z0-9_-]+);|nsu=(?P<uri>[^;]+);)?(?P<kind>[isgb])=(?P<id>.*)", re.S)
 _ELEMENT: Final = re.compile(
     r"/(?:nsu=(?P<uri>[^;]+);|(?P<ns>[A-Za-z0-9_-]+):)?(?P<name>(?:[^/&]|&.)+)",
@@ -30,6 +31,11 @@ class NodeName:
     namespace: Namespace = 0
     identifier: Identifier = 0
     path: tuple[tuple[Namespace, str], ...] = ()
+
+
+def as_name(text: str) -> str:
+    """A name of the server with `_` for the signs that no name of ours may have; empty where nothing is left."""
+    return _UNFIT.sub("_", text).lstrip("._-")
 
 
 def parse_node(text: str, aliases: Mapping[str, str] | None = None) -> NodeName:

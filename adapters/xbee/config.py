@@ -21,9 +21,9 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from adapters.modbus.config import Parameter
 from adapters.xbee.tag import Tag, TimeField
 from ironstream.gateway.report_config import ReportConfig
+from ironstream.names import IdentityPart, twice
 from ironstream.naming import Nameless
 
 ADDRESS_DIGITS: Final = 16
@@ -72,7 +72,7 @@ class NodeConfig(BaseModel):
         description="64-bit address (SH and SL), 16 hexadecimal digits. With fewer, the first radio heard whose "
         "address begins with them is taken.",
     )
-    asset: Parameter | None = Field(default=None, description="Asset of this radio; left out: that of the pipeline.")
+    asset: IdentityPart | None = Field(default=None, description="Asset of this radio; left out: that of the pipeline.")
     layout: tuple[Block, ...] = Field(
         default=(Block(),),
         min_length=1,
@@ -81,7 +81,7 @@ class NodeConfig(BaseModel):
     silence_s: float | None = Field(
         default=None, gt=0, description="Silence after which this radio is lost; left out: `silence_s` of the adapter."
     )
-    rssi_parameter: Parameter = Field(default="rssi", description="Parameter of its signal strength, in dBm.")
+    rssi_parameter: IdentityPart = Field(default="rssi", description="Parameter of its signal strength, in dBm.")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -165,8 +165,7 @@ class XBeeConfig(BaseModel):
         return self.silence_s if node.silence_s is None else node.silence_s
 
     def _node_faults(self) -> Iterator[str]:
-        keys = [node.key for node in self.nodes]
-        yield from (f"node {key} is given twice" for key in sorted({k for k in keys if keys.count(k) > 1}))
+        yield from (f"node {key} is given twice" for key in twice(node.key for node in self.nodes))
 
     def _tag_faults(self) -> Iterator[str]:
         known = {node.node_id for node in self.nodes} | {node.address64 for node in self.nodes}
@@ -180,8 +179,9 @@ class XBeeConfig(BaseModel):
                 series.append(_series(tag.asset or self.node_of(tag).asset, tag.name))
         if self.rssi_interval_s:
             series += [_series(node.asset, node.rssi_parameter) for node in self.nodes]
-        twice = sorted({one for one in series if series.count(one) > 1})
-        yield from (f"{one} is given twice: give each node an asset, or the values other names" for one in twice)
+        yield from (
+            f"{one} is given twice: give each node an asset, or the values other names" for one in twice(series)
+        )
 
 
 def _series(asset: str | None, name: str) -> str:

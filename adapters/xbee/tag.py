@@ -8,10 +8,11 @@ from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from adapters.modbus.config import ByteOrder, DataType, DeviceTimeTag, Parameter, RegisterKind, TagValue
+from adapters.modbus.config import ByteOrder, DataType, DeviceTimeTag, RegisterKind, TagValue
 from adapters.modbus.config import Tag as ModbusTag
 from adapters.modbus.decode import Decoder
 from adapters.modbus.layout import SWAPPED_BYTES, layout_of_bit, layout_of_clock, layout_of_tag
+from ironstream.names import IdentityPart
 
 DIGITAL_LINES: Final = 16
 ANALOG_LINES: Final = 8
@@ -90,11 +91,11 @@ class Tag(TagValue, _Place):
     lines (DIO0 is 0) and input registers the analog lines (AD0 is 0, the supply voltage 7) of I/O samples.
     """
 
-    name: Parameter = Field(description="Name of the parameter in ironstream.")
+    name: IdentityPart = Field(description="Name of the parameter in ironstream.")
     node: str | None = Field(
         default=None, description="Its node, by node_id or address64; may be left out where there is only one."
     )
-    asset: Parameter | None = Field(default=None, description="Asset of this tag; left out: that of the node.")
+    asset: IdentityPart | None = Field(default=None, description="Asset of this tag; left out: that of the node.")
     kind: Literal[RegisterKind.HOLDING, RegisterKind.INPUT, RegisterKind.DISCRETE] = Field(
         default=RegisterKind.HOLDING,
         description="holding: payload of data frames. input: analog lines. discrete: digital lines.",

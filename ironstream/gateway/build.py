@@ -14,6 +14,7 @@ from ironstream.gateway.adapter import Adapter, AdapterKind
 from ironstream.gateway.pipeline import PipelineSpec
 from ironstream.gateway.secrets import Redactor, resolve
 from ironstream.gateway.settings import GatewaySettings
+from ironstream.names import twice
 from ironstream.naming import Nameless, nameless_of
 
 
@@ -54,8 +55,7 @@ async def build_each(
     built: list[Built] = []
     faults: dict[str, list[str]] = {}
     claimed = {} if claimed is None else claimed
-    ids = [pipeline.id for pipeline in pipelines]
-    for name in sorted({name for name in ids if ids.count(name) > 1}):
+    for name in twice(pipeline.id for pipeline in pipelines):
         faults[name] = ["the id is given twice"]
     for pipeline in pipelines:
         made = await _build(pipeline, adapters, settings, claimed)

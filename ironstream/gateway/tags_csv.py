@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from ironstream.errors import ConfigurationError
 from ironstream.gateway.tag_cells import read_cell, write_cell
 from ironstream.gateway.tag_columns import MISSING, Column, columns_of, put, told, value_at
+from ironstream.names import twice
 from ironstream.topology.checks.wording import describe
 from ironstream.topology.faults import did_you_mean, quote
 
@@ -124,9 +125,7 @@ def _by_position(header: Sequence[str], model: type[BaseModel], where: str) -> l
         for name in names
         if name and name not in known
     ]
-    faults += [
-        f"{where}: column {name} is there twice" for name in sorted({n for n in names if n and names.count(n) > 1})
-    ]
+    faults += [f"{where}: column {name} is there twice" for name in twice(filter(None, names))]
     faults += [
         f"{where}: column {column.name} is missing"
         for column in known.values()

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from ironstream.contract import IDENTITY_PART
+from ironstream.names import IdentityPart as IdentityPart
 
 SECONDS_MAX: Final = 10 * 366 * 86_400
 """Longest time that a field takes (ten years): far below the int64 microseconds that the stages count in."""
@@ -19,9 +19,6 @@ class Part(BaseModel):
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, validate_by_name=True, validate_by_alias=True
     )
 
-
-IdentityPart = Annotated[str, StringConstraints(pattern=rf"^{IDENTITY_PART.pattern}$")]
-"""A part of a series' name: letters, digits, `.`, `_`, `-`, from 1 to 128 of them, the first a letter or digit."""
 
 Glob = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 """A pattern of a name: `*` any text, `?` any character, `[ab]` one of several. Case counts."""
