@@ -6,7 +6,6 @@ import asyncio
 import os
 import re
 import signal
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -24,14 +23,6 @@ from tests.conformance.benches.bench import Bench
 from tests.conformance.support import MemoryPublisher, pipeline, running, settings
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
-
-
-@pytest.fixture(params=sorted(BENCHES))
-async def bench(request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
-    made = BENCHES[request.param]()
-    await made.start()
-    yield made
-    await made.stop()
 
 
 async def get(url: str) -> tuple[int, str]:

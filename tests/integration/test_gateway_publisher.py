@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import socket
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
 from aiokafka import AIOKafkaConsumer
 from prometheus_client import CollectorRegistry
 
@@ -26,14 +23,6 @@ from ironstream.gateway.publisher import KafkaPublisher
 from ironstream.gateway.settings import GatewaySettings
 from ironstream.settings import Settings
 from ironstream.topics import ensure_topics, topic_specs
-
-
-@pytest.fixture
-def nowhere() -> Iterator[str]:
-    """An address that refuses connections, because the port is bound and nothing listens."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        yield f"127.0.0.1:{bound.getsockname()[1]}"
 
 
 async def values_in(settings: Settings, topic: str) -> dict[bytes, list[bytes]]:

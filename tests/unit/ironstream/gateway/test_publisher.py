@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,6 @@ from ironstream.gateway.buffer_stats import BufferStats
 from ironstream.gateway.outgoing import Outgoing, Priority
 from ironstream.gateway.publisher import KafkaPublisher
 from ironstream.gateway.settings import GatewaySettings
-
-
-@pytest.fixture
-def nowhere() -> Iterator[str]:
-    """An address that refuses connections, because the port is bound and nothing listens."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        yield f"127.0.0.1:{bound.getsockname()[1]}"
 
 
 async def test_a_flush_that_could_not_empty_says_how_many_records_are_left(nowhere: str) -> None:

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,14 +40,6 @@ KINDS = {"steady": AdapterKind(Config, Config, Steady, lambda source, mapping: {
 
 def pipeline(name: str, process: str | None = None) -> PipelineSpec:
     return PipelineSpec(id=name, adapter="steady", asset_id="a", config={}, process=process, poll_interval_s=0.01)
-
-
-@pytest.fixture
-def nowhere() -> Iterator[str]:
-    """An address that refuses connections, because the port is bound and nothing listens."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        yield f"127.0.0.1:{bound.getsockname()[1]}"
 
 
 async def run_until_buffered(settings: GatewaySettings, least: int) -> int:
