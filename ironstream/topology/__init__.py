@@ -10,7 +10,7 @@ from ironstream.topology.check import (
 )
 from ironstream.topology.compile import CompiledTopology, compile_topology
 from ironstream.topology.faults import Fault, TopologyError
-from ironstream.topology.model import Pipeline, Topology
+from ironstream.topology.model import Pipeline, SinkPart, Topology
 
 __all__ = [
     "AdapterModels",
@@ -18,6 +18,7 @@ __all__ = [
     "CompiledTopology",
     "Fault",
     "Pipeline",
+    "SinkPart",
     "Topology",
     "TopologyError",
     "check_text",

@@ -9,6 +9,7 @@ from ironstream.topology.model.base import Part
 from ironstream.topology.model.pipelines import Pipeline
 from ironstream.topology.model.plant import Asset, MachineType, Parameter, Range, Site, Tenant
 from ironstream.topology.model.root import Deployment, Times, Topology, Window
+from ironstream.topology.model.sinks import SinkPart
 
 __all__ = [
     "AGGREGATE_FIELDS",
@@ -23,6 +24,7 @@ __all__ = [
     "Part",
     "Pipeline",
     "Range",
+    "SinkPart",
     "Site",
     "StateCondition",
     "Tenant",

@@ -10,6 +10,7 @@ from ironstream.topology.model.alarms import Alarm
 from ironstream.topology.model.base import SECONDS_MAX, IdentityPart, Part, PositiveSeconds, Seconds
 from ironstream.topology.model.pipelines import Pipeline
 from ironstream.topology.model.plant import Asset, MachineType, Site, Tenant
+from ironstream.topology.model.sinks import SinkPart
 
 
 class Deployment(Part):
@@ -71,3 +72,4 @@ class Topology(Part):
     assets: tuple[Asset, ...] = Field(default=(), strict=False, description="Machines.")
     pipelines: tuple[Pipeline, ...] = Field(default=(), strict=False, description="What reads the machines.")
     alarms: tuple[Alarm, ...] = Field(default=(), strict=False, description="Alarm rules.")
+    sinks: tuple[SinkPart, ...] = Field(default=(), strict=False, description="Where clean data go.")
