@@ -20,6 +20,7 @@ from ironstream.errors import ConfigurationError, IronstreamError
 from ironstream.gateway.config_json import read_config_json
 from ironstream.gateway.processes.controlled import run_controlled
 from ironstream.gateway.processes.messages import Failed, encode
+from ironstream.gateway.secrets import SecretPlaces
 from ironstream.gateway.settings import GatewaySettings
 from ironstream.gateway.supervisor import run_adapter
 from ironstream.log import configure_logging
@@ -41,7 +42,7 @@ def settings_from_environment() -> GatewaySettings:
         raise ConfigurationError(
             f"IRONSTREAM_HEALTH_PORT {port!r} is not a port", "give 0 to 65535; 0 takes a free one"
         )
-    directory = os.environ.get("IRONSTREAM_SECRETS_DIR")
+    secrets = SecretPlaces.from_environment()
     buffer_dir = os.environ.get("IRONSTREAM_BUFFER_DIR")
     buffer_mb = _positive("IRONSTREAM_BUFFER_MAX_MB", "MiB")
     return GatewaySettings.of(
@@ -51,9 +52,9 @@ def settings_from_environment() -> GatewaySettings:
         buffer_dir=Path(buffer_dir) if buffer_dir else None,
         buffer_max_age_s=_positive("IRONSTREAM_BUFFER_MAX_AGE_S", "seconds"),
         **({} if buffer_mb is None else {"buffer_max_bytes": int(buffer_mb * 1024 * 1024)}),
-        secrets_dir=Path(directory) if directory else None,
-        vault_url=os.environ.get("VAULT_ADDR"),
-        vault_token=os.environ.get("VAULT_TOKEN"),
+        secrets_dir=secrets.secrets_dir,
+        vault_url=secrets.vault_url,
+        vault_token=secrets.vault_token,
     )
 
 

@@ -7,7 +7,7 @@ is bounded; never the name of a tag or an asset.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 import structlog
@@ -154,23 +154,35 @@ def _gauge(
 
 
 class MetricsServer(Service):
-    """Serves GET /metrics, /live and /ready of a worker for as long as that runs; `port` is then the real one.
+    """Serves GET /metrics, /live and /ready of a process for as long as that runs; `port` is then the real one.
 
     /live answers 200 for as long as the event loop turns and the worker is not failing, whatever Kafka does; /ready
-    answers 200 once all assigned partitions are restored. Both else 503. Raises ConfigurationError at the start when
-    the address cannot be had.
+    answers 200 once all assigned partitions are restored. Both else 503. `registry` is what /metrics shows (None: what
+    there is to say of a worker with state); `health`, where it is given, is the answer of /health, 503 for one that is
+    unhealthy. Raises ConfigurationError at the start when the address cannot be had.
     """
 
     abstract = False
 
-    def __init__(self, worker: WorkerView, host: str, port: int, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        worker: WorkerView,
+        host: str,
+        port: int,
+        *,
+        registry: CollectorRegistry | None = None,
+        health: Callable[[], Mapping[str, Any]] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.host = host
         self.port = port
         self._worker = worker
         self._runner: web.AppRunner | None = None
-        self._registry = CollectorRegistry()
-        self._registry.register(WorkerCollector(worker))
+        self._health = health
+        self._registry = registry or CollectorRegistry()
+        if registry is None:
+            self._registry.register(WorkerCollector(worker))
         ProcessCollector(registry=self._registry)
 
     async def on_start(self) -> None:
@@ -179,6 +191,8 @@ class MetricsServer(Service):
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/live", self._live)
         app.router.add_get("/ready", self._ready)
+        if self._health is not None:
+            app.router.add_get("/health", self._tell_health)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
         try:
@@ -211,3 +225,8 @@ class MetricsServer(Service):
         if is_ready(self._worker):
             return web.Response(text="ready\n")
         return web.Response(status=503, text="not ready: partitions are being assigned or restored\n")
+
+    async def _tell_health(self, _: web.Request) -> web.Response:
+        assert self._health is not None
+        answer = self._health()
+        return web.json_response(answer, status=503 if answer["status"] == "unhealthy" else 200)

@@ -17,6 +17,7 @@ import uvloop
 from agents import alarms, events, telemetry
 from agents.telemetry_wire import AvroWire, JsonWire
 from ironstream.engine.app import App, EngineConfig
+from ironstream.engine.batch_app import BatchApp
 from ironstream.engine.connections import survive_closed_transports
 from ironstream.errors import BrokerError, ConfigurationError
 from ironstream.metrics import MetricsServer
@@ -77,7 +78,7 @@ def prepare_process() -> None:
     survive_closed_transports()
 
 
-def run(app: App) -> None:
+def run(app: BatchApp[Any]) -> None:
     """Run an app in this process until SIGTERM or Ctrl-C, then exit with its code."""
     # Faust tells each of its services' starts and stops at INFO
     for name in ("mode", "faust"):

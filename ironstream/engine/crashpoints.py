@@ -13,7 +13,11 @@ from typing import Final, Literal, get_args
 from ironstream.errors import ConfigurationError
 
 VARIABLE: Final = "IRONSTREAM_CRASH_AT"
-CrashPoint = Literal["after_outputs", "after_changelog", "after_rocksdb", "before_offsets", "in_restore", "in_revoke"]
+CrashPoint = Literal[
+    "after_outputs", "after_changelog", "after_rocksdb", "before_offsets", "in_restore", "in_revoke",
+    "before_write", "in_write", "after_write",
+]  # fmt: skip
+"""Those of a commit and a rebalance, then those of a sink's write."""
 
 
 def armed(setting: str | None) -> tuple[str, int] | None:

@@ -16,6 +16,7 @@ from faust.types import TP
 from ironstream.contract import CONTROL_KEY
 from ironstream.engine.api import LogicFactory
 from ironstream.engine.assignor import Holdings
+from ironstream.engine.config import EngineConfig
 from ironstream.engine.control import TopologyChange, encode_control
 from ironstream.engine.crashpoints import crash_point
 from ironstream.engine.database import StoreOptions
@@ -27,26 +28,6 @@ from ironstream.engine.restore import Restored, restore_partitions, start_anew
 log = structlog.get_logger(__name__)
 
 _COMMITS_AT_ONCE: Final = 3
-
-
-@dataclass(frozen=True, slots=True)
-class EngineConfig:
-    """What the engine needs to know; `client_settings` go to every Kafka client as they are.
-
-    `partitions` is how many every topic of the deployment has; 0 where that is not known.
-    """
-
-    application_id: str
-    client_settings: Mapping[str, Any]
-    state_dir: Path
-    topic_prefix: str = ""
-    partitions: int = 0
-    commit_interval_s: float = 2.0
-    session_timeout_s: float = 10.0
-    compression: str | None = None
-    topology_version: int = 0
-    topology_text: bytes = b""
-    store_cache_mb: int = 64
 
 
 @dataclass(frozen=True, slots=True)

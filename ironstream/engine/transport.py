@@ -24,7 +24,7 @@ from ironstream.engine.assignor import StateAssignor
 from ironstream.engine.crashpoints import crash_point
 from ironstream.engine.gathering import LEAST_MS, Gathering
 from ironstream.engine.memory import give_back
-from ironstream.engine.ownership import Ownership
+from ironstream.engine.owning import Held, Owning
 from ironstream.engine.records import Records
 from ironstream.engine.requests import encode_in_one_piece
 from ironstream.engine.underway import UnderWay
@@ -40,12 +40,12 @@ _FETCH_BYTES = 1024 * 1024
 
 
 class Worker(Protocol):
-    """What the transport asks of the app (`engine.app.App`)."""
+    """What the transport asks of the app (`engine.batch_app.BatchApp`)."""
 
     conf: Any
     client_settings: dict[str, Any]
     consumer_generation_id: int
-    ownership: Ownership
+    ownership: Owning[Held]
     under_way: UnderWay
     gathering: Gathering
     highwaters: dict[TP, int]
@@ -132,11 +132,9 @@ class Consumer(driver.Consumer):
         self._thread._ensure_consumer()._fetcher._fetch_max_wait_ms = app.gathering.wait_ms(time.monotonic())
         generation = app.consumer_generation_id
         records, active = await self._wait_next_records(timeout)
-        if not records or self.should_stop or not self.flow_active:
-            # What was fetched while the flow was suspended is fetched again: a rebalance ends with a seek.
-            return
-        for tp, batches in records.items():
-            if not self.flow_active or app.consumer_generation_id != generation:
+        for tp, batches in (records or {}).items():
+            if self.should_stop or not self.flow_active or app.consumer_generation_id != generation:
+                await self._go_back()
                 return
             if active is not None and tp not in active:
                 continue
@@ -147,6 +145,17 @@ class Consumer(driver.Consumer):
             app.under_way.dispatched(len(batch))
             app.highwaters[tp] = self.highwater(tp)
             yield tp, self._chunk_message(tp, batch)
+
+    async def _go_back(self) -> None:
+        """Fetch again what was fetched and is not handed on.
+
+        A rebalance ends with such a seek, but a fetch that began before it can return after that seek: without another
+        one its records would be missing.
+        """
+        if not self.flow_active:
+            await self.wait(cast(Any, self.can_resume_flow))
+        if not self.should_stop:
+            await self.perform_seek()
 
     def _chunk_message(self, tp: TP, records: Records) -> ConsumerMessage:
         last = records[-1]

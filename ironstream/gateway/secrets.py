@@ -5,16 +5,57 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, Self
 
 import aiohttp
 
 from ironstream.errors import ConfigurationError
-from ironstream.gateway.settings import GatewaySettings
 
 _REFERENCE = re.compile(r"\$\{secret:([^}]*)\}")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(?:/[A-Za-z0-9][A-Za-z0-9_.-]*)*")
 _VAULT_TIMEOUT_S = 10
+
+
+class Places(Protocol):
+    """Where secrets are looked for, beside the environment."""
+
+    @property
+    def secrets_dir(self) -> Path | None:
+        """Folder with a file for each."""
+
+    @property
+    def vault_url(self) -> str | None:
+        """Address of a Vault, which is asked last."""
+
+    @property
+    def vault_token(self) -> str | None:
+        """What lets us into it."""
+
+    @property
+    def vault_mount(self) -> str:
+        """Where its KV version 2 is mounted."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecretPlaces:
+    """The places that the environment names."""
+
+    secrets_dir: Path | None = None
+    vault_url: str | None = None
+    vault_token: str | None = field(default=None, repr=False)
+    vault_mount: str = "secret"
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """IRONSTREAM_SECRETS_DIR, VAULT_ADDR and VAULT_TOKEN."""
+        directory = os.environ.get("IRONSTREAM_SECRETS_DIR")
+        return cls(
+            secrets_dir=Path(directory) if directory else None,
+            vault_url=os.environ.get("VAULT_ADDR"),
+            vault_token=os.environ.get("VAULT_TOKEN"),
+        )
 
 
 class Redactor:
@@ -43,7 +84,7 @@ def references(config: object) -> set[str]:
     return set()
 
 
-async def resolve(config: Mapping[str, Any], settings: GatewaySettings) -> tuple[dict[str, Any], Redactor]:
+async def resolve(config: Mapping[str, Any], places: Places) -> tuple[dict[str, Any], Redactor]:
     """The configuration with every secret in its place, and the redactor that hides them again.
 
     A secret comes from the environment (IRONSTREAM_SECRET_<NAME>, other characters than letters and digits as `_`),
@@ -53,7 +94,7 @@ async def resolve(config: Mapping[str, Any], settings: GatewaySettings) -> tuple
     values: dict[str, str] = {}
     missing: list[str] = []
     for name in sorted(references(config)):
-        value = await _lookup(name, settings) if _NAME.fullmatch(name) else None
+        value = await _lookup(name, places) if _NAME.fullmatch(name) else None
         if value is None:
             missing.append(name)
         else:
@@ -71,14 +112,14 @@ def _variable(name: str) -> str:
     return "IRONSTREAM_SECRET_" + re.sub(r"[^A-Za-z0-9]", "_", name).upper()
 
 
-async def _lookup(name: str, settings: GatewaySettings) -> str | None:
+async def _lookup(name: str, places: Places) -> str | None:
     if (value := os.environ.get(_variable(name))) is not None:
         return value
-    if settings.secrets_dir is not None and (path := settings.secrets_dir / name).is_file():
+    if places.secrets_dir is not None and (path := places.secrets_dir / name).is_file():
         # editors and `echo` end a file with a newline that is not part of the secret
         return path.read_text("utf-8").rstrip("\n")
-    if settings.vault_url and settings.vault_token:
-        return await _from_vault(name, settings.vault_url, settings.vault_token, settings.vault_mount)
+    if places.vault_url and places.vault_token:
+        return await _from_vault(name, places.vault_url, places.vault_token, places.vault_mount)
     return None
 
 

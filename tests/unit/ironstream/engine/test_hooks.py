@@ -23,15 +23,15 @@ from faust.transport import consumer
 from faust.transport.drivers import aiokafka as driver
 from faust.types import ConsumerMessage
 
-from ironstream.engine import app, assignor, transport
+from ironstream.engine import assignor, batch_app, transport
 from ironstream.engine import recovery as engine_recovery
 
 VERSIONS = {"faust-streaming": "0.15.3", "mode-streaming": "0.7.1", "aiokafka": "0.14.0"}
 
 OVERRIDDEN: list[tuple[type[Any], type[Any], str]] = [
-    (faust.App, app.App, "_new_transport"),
-    (faust.App, app.App, "_new_producer_transport"),
-    (faust.App, app.App, "on_stop"),
+    (faust.App, batch_app.BatchApp, "_new_transport"),
+    (faust.App, batch_app.BatchApp, "_new_producer_transport"),
+    (faust.App, batch_app.BatchApp, "on_stop"),
     (driver.AIOKafkaConsumerThread, transport.ConsumerThread, "_create_worker_consumer"),
     (driver.AIOKafkaConsumerThread, transport.ConsumerThread, "on_start"),
     (driver.Consumer, transport.Consumer, "_new_consumer_thread"),

@@ -1,8 +1,18 @@
-"""How often a worker commits."""
+"""How often a worker commits, and what becomes of a fetch that a rebalance overtakes."""
 
 from __future__ import annotations
 
-from ironstream.engine.transport import commit_pause
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from faust.types import TP
+
+from ironstream.engine.gathering import Gathering
+from ironstream.engine.transport import Consumer, commit_pause
+from ironstream.engine.underway import UnderWay
 
 
 def test_quick_commits_keep_their_interval() -> None:
@@ -19,3 +29,58 @@ def test_one_commit_that_waited_for_a_broker_does_not_delay_the_next() -> None:
 
 def test_a_pause_has_an_end() -> None:
     assert commit_pause(2.0, 1e6, 1e6) < 60
+
+
+PARTITION = TP("telemetry.raw", 0)
+
+
+class Fetching(Consumer):
+    """A consumer whose fetch brings one batch; `meanwhile` happens while it waits for it."""
+
+    should_stop = False
+
+    def __init__(self, meanwhile: Callable[[Fetching], None]) -> None:
+        fetcher = SimpleNamespace(_fetch_max_wait_ms=0)
+        self.app = SimpleNamespace(under_way=UnderWay(), gathering=Gathering(), consumer_generation_id=1)
+        self._thread = cast(Any, SimpleNamespace(_ensure_consumer=lambda: SimpleNamespace(_fetcher=fetcher)))
+        self.flow_active = True
+        self.can_resume_flow = cast(Any, asyncio.Event())
+        self.seeks: list[bool] = []
+        self._meanwhile = meanwhile
+
+    def _get_active_partitions(self) -> Any:
+        return {PARTITION}
+
+    async def _wait_next_records(self, timeout: float) -> Any:
+        self._meanwhile(self)
+        return {PARTITION: [object()]}, {PARTITION}
+
+    async def wait(self, *events: Any, timeout: Any = None) -> Any:
+        await events[0].wait()
+
+    async def perform_seek(self) -> None:
+        self.seeks.append(self.flow_active)
+
+
+def rebalanced(consumer: Fetching) -> None:
+    consumer.app.consumer_generation_id = 2
+
+
+def suspended(consumer: Fetching) -> None:
+    """A rebalance is at its seek, and resumes the flow a moment later."""
+
+    def resume() -> None:
+        consumer.flow_active = True
+        consumer.can_resume_flow.set()
+
+    consumer.flow_active = False
+    asyncio.get_running_loop().call_later(0.01, resume)
+
+
+@pytest.mark.parametrize("meanwhile", [rebalanced, suspended])
+async def test_a_fetch_that_a_rebalance_overtook_is_fetched_again_once_records_flow(
+    meanwhile: Callable[[Fetching], None],
+) -> None:
+    consumer = Fetching(meanwhile)
+    assert [message async for message in consumer.getmany(1.0)] == []
+    assert consumer.seeks == [True]
