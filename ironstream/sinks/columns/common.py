@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from io import BytesIO
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +17,8 @@ from ironstream.domain.times import to_us
 from ironstream.engine.api import Chunk, Record
 from ironstream.engine.control import is_control
 from ironstream.errors import DecodeError
+from ironstream.kernels.json_lines import json_lines
+from ironstream.kernels.layout import PADDING, VALUE
 from ironstream.sinks.sink import Prepared, Refusal
 
 TEXT: Final = pa.dictionary(pa.int32(), pa.string())
@@ -36,21 +37,21 @@ _BLOCK_BYTES: Final = 8 << 20
 
 def read_lines(chunk: Chunk, schema: pa.Schema) -> pa.Table | None:
     """The values as a table of a row each, with a column for every field that any has; None: look at each of them."""
-    values = [chunk.records.value(at) for at in range(len(chunk.records))]
-    if not all(value and value[:1] == b"{" for value in values):
+    records = chunk.records
+    places = np.ascontiguousarray(records.places)
+    lines = np.empty(int((places[:, VALUE + 1] - places[:, VALUE] + 1).clip(0).sum()) + PADDING, np.uint8)
+    used = json_lines(records.buffer, places, lines)
+    if used < 0:
         return None
-    text = b"\n".join(values)  # type: ignore[arg-type]  # none is None
-    if text.count(b"\n") != len(values) - 1:
-        return None  # a line must be a record
     try:
         table = pj.read_json(
-            BytesIO(text),
-            read_options=pj.ReadOptions(use_threads=False, block_size=max(_BLOCK_BYTES, len(text) + 1)),
+            pa.BufferReader(pa.py_buffer(lines[:used])),
+            read_options=pj.ReadOptions(use_threads=False, block_size=max(_BLOCK_BYTES, used + 1)),
             parse_options=pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="infer"),
         )
     except pa.ArrowInvalid:
         return None
-    return table if len(table) == len(values) and table.schema.equals(schema) else None
+    return table if len(table) == len(records) and table.schema.equals(schema) else None
 
 
 def times(column: pa.ChunkedArray) -> pa.ChunkedArray:
