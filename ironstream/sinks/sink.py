@@ -7,7 +7,7 @@ offsets is the flow (`sinks.flow`), which is the same for every sink.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from ironstream.engine.api import Chunk, Record
 from ironstream.errors import IronstreamError
+from ironstream.schemas import Schemas
 
 RowsT = TypeVar("RowsT")
 """What `prepare` makes of a chunk: a pyarrow.Table for sinks of columns, a list for sinks of messages."""
@@ -159,6 +160,8 @@ class SinkContext:
     """Its id in topology.yaml."""
     deployment: str = "default"
     topic_prefix: str = ""
+    schemas: Schemas = field(default_factory=Schemas)
+    """Those of the deployment, for records that are framed Avro."""
 
 
 @dataclass(frozen=True, slots=True)

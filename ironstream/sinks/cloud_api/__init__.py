@@ -1,0 +1,1 @@
+"""Sink cloud-api: batches of records, POSTed to an HTTP API."""

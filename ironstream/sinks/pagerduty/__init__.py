@@ -1,0 +1,1 @@
+"""Sink pagerduty: alarms as PagerDuty alerts (Events API v2)."""

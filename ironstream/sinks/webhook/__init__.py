@@ -1,0 +1,1 @@
+"""Sink webhook: every transition of an alarm, POSTed as it happens."""
