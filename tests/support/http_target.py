@@ -9,7 +9,7 @@ import hmac
 import json
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aiohttp import web
@@ -51,7 +51,7 @@ class Got:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """How to answer. `cut`: the connection ends before the answer. `late_s`: how long the answer takes."""
+    """How to answer. `cut`: the answer is lost with the connection. `late_s`: how long the answer takes."""
 
     status: int = 200
     body: Any = None
@@ -126,6 +126,8 @@ class HttpTarget:
     def _take(self, got: Got) -> Reply:
         self.got.append(got)
         reply = self.next.pop(0) if self.next else self.answering(got)
+        if reply.cut:
+            reply = replace(self.answering(got), cut=True)
         if 200 <= reply.status < 300 and "Idempotency-Key" in got.headers:
             refused = reply.body.get("refused", []) if isinstance(reply.body, dict) else []
             named = {one["id"] for one in refused}

