@@ -17,6 +17,7 @@ from ironstream.engine.sink_app import SinkApp
 from ironstream.errors import ConfigurationError
 from ironstream.gateway.secrets import SecretPlaces, resolve
 from ironstream.metrics import MetricsServer, is_ready
+from ironstream.schemas import Schemas
 from ironstream.settings import Settings
 from ironstream.sinks.breaker import Breaker
 from ironstream.sinks.classes import sink_topics
@@ -77,7 +78,7 @@ async def build_sink(part: SinkPart, topology: Topology, settings: Settings) -> 
     """The sink that a part declares, not connected. Raises ConfigurationError for secrets that are not there."""
     kind = SINKS[part.kind]
     config, _ = await resolve(part.config, SecretPlaces.from_environment())
-    context = SinkContext(part.id, topology.deployment.name, settings.topic_prefix)
+    context = SinkContext(part.id, topology.deployment.name, settings.topic_prefix, Schemas(settings.schemas))
     return kind.build(kind.config_model.model_validate(config), context), kind
 
 

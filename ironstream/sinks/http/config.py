@@ -7,7 +7,8 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Final, Self
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, SecretStr, model_validator
+from yarl import URL
 
 from ironstream.errors import ConfigurationError
 from ironstream.gateway.secrets import references
@@ -43,6 +44,9 @@ SigningKey = Annotated[SecretStr, AfterValidator(_long_enough)]
 class HttpConfig(Part):
     """How a sink connects. What it may reach is public addresses over https, and what is allowed here."""
 
+    # a fault's input may be a secret
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     allow_http: bool = Field(
         default=False, description="Take http:// too: what is sent, tokens too, may be read and changed on its way."
     )
@@ -72,7 +76,7 @@ class HttpConfig(Part):
     @property
     def rules(self) -> Rules:
         """What may be reached."""
-        hosts = frozenset(map(host_key, self.allow_hosts))
+        hosts = frozenset(map(_wire_name, self.allow_hosts))
         return Rules(self.allow_http, hosts, tuple(ip_network(one) for one in self.allow_networks))
 
     def url_fields(self) -> dict[str, str]:
@@ -97,6 +101,14 @@ class HttpConfig(Part):
         if faults:
             raise ValueError("; ".join(faults))
         return self
+
+
+def _wire_name(host: str) -> str:
+    """The host as URLs have it when they are sent: names in ASCII, addresses in their shortest form."""
+    try:
+        return host_key(URL.build(scheme="https", host=host.strip("[]")).raw_host or host)
+    except ValueError:
+        return host_key(host)
 
 
 Headers = Annotated[dict[str, Secret], AfterValidator(lambda headers: _checked_headers(headers))]

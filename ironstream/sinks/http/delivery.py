@@ -97,8 +97,8 @@ class Delivery:
             **form.headers,
             "Content-Type": _CONTENT_TYPES[form.body],
             "Idempotency-Key": key,
-            "X-Ironstream-Sink": self._context.id,
-            "X-Ironstream-Deployment": self._context.deployment,
+            "X-Ironstream-Sink": _header_text(self._context.id),
+            "X-Ironstream-Deployment": _header_text(self._context.deployment),
         }
         if form.gzip:
             headers["Content-Encoding"] = "gzip"

@@ -32,6 +32,10 @@ class Guard(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """Addresses of the host. Raises BlockedAddressError, or OSError where the name has none."""
+        if literal(host) is not None:
+            self.check(host, host)
+            kind = socket.AF_INET6 if ":" in host else socket.AF_INET
+            return [ResolveResult(hostname=host, host=host, port=port, family=kind, proto=0, flags=0)]
         if self._resolver is None:
             self._resolver = ThreadedResolver()
         found = await self._resolver.resolve(host, port, family)

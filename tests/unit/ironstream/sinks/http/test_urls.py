@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ironstream.errors import ConfigurationError
+from ironstream.sinks.http.config import HttpConfig
 from ironstream.sinks.http.urls import Rules, target_of, url_fault
 
 PUBLIC = Rules()
@@ -124,6 +125,15 @@ def test_an_address_is_reached_where_its_network_or_host_is_allowed() -> None:
     assert url_fault("http://127.0.0.1:8080/x", by_network) is None
     assert url_fault("http://10.0.0.1/x", by_network) is not None
     assert url_fault("http://10.0.0.1/x", Rules(allow_http=True, hosts=frozenset({"10.0.0.1"}))) is None
+
+
+def test_a_host_is_allowed_in_whatever_spelling() -> None:
+    fields = {"allow_hosts": ["Bücher.Example.", "[0:0::1]", "10.0.0.1"], "allow_http": True}
+    rules = HttpConfig.model_validate(fields).rules
+    assert rules.hosts == {"xn--bcher-kva.example", "::1", "10.0.0.1"}
+    for url in ("https://bücher.example/", "http://[::1]:80/", "http://[::0:1]/", "http://10.0.0.1/"):
+        assert url_fault(url, rules) is None
+    assert target_of("https://bücher.example/", rules).host == "xn--bcher-kva.example"
 
 
 def test_only_the_origin_is_shown_of_a_target_and_nothing_of_a_refused_url() -> None:
