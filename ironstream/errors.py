@@ -34,6 +34,10 @@ class BrokerError(IronstreamError):
     """Kafka cannot be started, reached or used."""
 
 
+class DatabaseError(IronstreamError):
+    """The embedded PostgreSQL cannot be started or used."""
+
+
 class EngineError(IronstreamError):
     """The engine cannot go on without risk to the data: the worker stops, the offsets stay where they were."""
 

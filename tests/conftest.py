@@ -6,14 +6,16 @@ import asyncio
 import logging
 import socket
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
 from ironstream.embedded import EmbeddedKafka
+from ironstream.embedded.postgres import EmbeddedPostgres
 from ironstream.settings import Settings
 
 PARTITIONS = 4
@@ -52,6 +54,28 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
     asyncio.run(broker.start())
     yield broker
     asyncio.run(broker.stop())
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A running PostgreSQL on a free port, shared by all tests: each has a database of its own (`store`)."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
+    asyncio.run(server.start())
+    yield server
+    asyncio.run(server.stop())
+
+
+@pytest.fixture
+async def store(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
+    """Where to connect to a database that is empty and that no other test shares."""
+    name = f"t{uuid.uuid4().hex[:12]}"
+    connection = await asyncpg.connect(postgres.dsn)
+    try:
+        await connection.execute(f"CREATE DATABASE {name}")
+        yield postgres.dsn_of(name)
+        await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    finally:
+        await connection.close()
 
 
 @pytest.fixture

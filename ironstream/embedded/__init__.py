@@ -1,4 +1,4 @@
-"""Apache Kafka for one machine, from pip alone: a child process that keeps its data over restarts."""
+"""Apache Kafka and PostgreSQL for one machine, from pip alone: child processes that keep their data over restarts."""
 
 from ironstream.embedded.jars import JarProgress
 from ironstream.embedded.kafka import EmbeddedKafka

@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import IO, Final
 
 from ironstream.embedded import guard
+from ironstream.embedded.account import Account
 
 _GONE_S: Final = 5.0
 
@@ -18,9 +20,11 @@ class GuardedProcess:
     """One process, which can be launched again when it has ended.
 
     It has a session of its own: Ctrl-C reaches the parent alone, which stops its children in the right order.
+    `polite` is the signal that asks it to end in order.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, polite: signal.Signals = signal.SIGTERM) -> None:
+        self._polite = polite
         self._guard: subprocess.Popen[bytes] | None = None
         self._pid: int | None = None
         self._asked_to_end = False
@@ -41,15 +45,29 @@ class GuardedProcess:
         return self._guard.poll() if self._guard is not None else None
 
     def launch(
-        self, command: Sequence[str], output: IO[bytes], *, kept: int, env: Mapping[str, str] | None = None
+        self,
+        command: Sequence[str],
+        output: IO[bytes],
+        *,
+        kept: int,
+        env: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+        account: Account | None = None,
     ) -> None:
         """Start `command`; returns when its process exists. All that it writes goes to `output`.
 
-        The descriptor `kept` stays open in the guard and in the command, and with it a lock that it holds.
+        The descriptor `kept` stays open in the guard and in the command, and with it a lock that it holds. It runs in
+        `folder` (else in ours), as `account` (else as we do).
         """
+        runs_as = f"{account.uid}:{account.gid}" if account else "-"
         self._asked_to_end = False
         self._guard = subprocess.Popen(
-            [sys.executable, "-I", "-S", guard.__file__, str(os.getpid()), str(kept), *command],
+            [
+                *(sys.executable, "-I", "-S", guard.__file__),
+                *(str(os.getpid()), str(kept), str(int(self._polite)), runs_as),
+                *command,
+            ],
+            cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=output,
@@ -63,10 +81,10 @@ class GuardedProcess:
         self._pid = int(line) if line else None
 
     def terminate(self) -> None:
-        """Ask it to end (SIGTERM). Asks once: a second signal could end it in the middle of stopping."""
+        """Ask it to end, politely. Asks once: a second signal could end it in the middle of stopping."""
         if not self._asked_to_end:
             self._asked_to_end = True
-            self._signal(signal.SIGTERM)
+            self._signal(self._polite)
 
     def wait(self, timeout_s: float) -> None:
         """Wait until it has ended, at most so long."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+
+_POLL_S: Final = 0.1
 
 
 @contextmanager
@@ -32,3 +37,13 @@ def try_lock(path: Path) -> int | None:
         os.close(descriptor)
         return None
     return descriptor
+
+
+async def wait_for_lock(path: Path, wait_s: float) -> int | None:
+    """As `try_lock`, once whoever holds it has had `wait_s` to let go."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        descriptor = try_lock(path)
+        if descriptor is not None or time.monotonic() > deadline:
+            return descriptor
+        await asyncio.sleep(_POLL_S)

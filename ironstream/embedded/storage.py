@@ -8,16 +8,14 @@ DIR/lock             held while a broker runs on the folder
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import shutil
 import subprocess
-import time
 import uuid
 from pathlib import Path
 from typing import Final
 
-from ironstream.embedded.locks import try_lock
+from ironstream.embedded.locks import wait_for_lock
 from ironstream.errors import BrokerError
 
 _META_VERSION: Final = "1"
@@ -37,22 +35,20 @@ class Storage:
 
     async def lock(self, wait_s: float) -> int:
         """Descriptor of the folder's lock; makes the folder. A broker that stops gets `wait_s` to let go of it."""
-        deadline = time.monotonic() + wait_s
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            while (descriptor := try_lock(self.folder / "lock")) is None:
-                if time.monotonic() > deadline:
-                    raise BrokerError(
-                        f"Another embedded Kafka is running on {self.folder}.",
-                        "Stop it (`ironstream up` or `demo` in another terminal?), or name another folder:"
-                        " IRONSTREAM_DATA_DIR=/path.",
-                    )
-                await asyncio.sleep(0.1)
+            descriptor = await wait_for_lock(self.folder / "lock", wait_s)
         except OSError as err:
             raise BrokerError(
                 f"The data folder {self.folder} cannot be used: {err}",
                 "Mend its rights, or name another folder: IRONSTREAM_DATA_DIR=/path.",
             ) from err
+        if descriptor is None:
+            raise BrokerError(
+                f"Another embedded Kafka is running on {self.folder}.",
+                "Stop it (`ironstream up` or `demo` in another terminal?), or name another folder:"
+                " IRONSTREAM_DATA_DIR=/path.",
+            )
         return descriptor
 
     @property
