@@ -1,0 +1,225 @@
+"""Writes cuts of clean data into PostgreSQL: staged by binary COPY, put into place in the same transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import structlog
+from numpy.typing import NDArray
+
+from ironstream.engine.api import Chunk
+from ironstream.sinks.bisect import bisect
+from ironstream.sinks.columns import decode_columns
+from ironstream.sinks.postgres import retention, series, timescale
+from ironstream.sinks.postgres.config import PostgresConfig, TimescaleConfig
+from ironstream.sinks.postgres.connections import Connections
+from ironstream.sinks.postgres.copy import Encoded, encode_columns, encode_rows
+from ironstream.sinks.postgres.errors import (
+    PartitionGoneError,
+    RefusedError,
+    as_sink_errors,
+    as_sink_or_row_errors,
+)
+from ironstream.sinks.postgres.migrations import lock_statement
+from ironstream.sinks.postgres.partitions import Partitions
+from ironstream.sinks.postgres.rows import checked, columns_of, days_of, gather, in_order
+from ironstream.sinks.postgres.statements import quoted, stage_name, write_statements
+from ironstream.sinks.postgres.store import Store
+from ironstream.sinks.postgres.tables import ALARM_JOURNAL, STANDARD_SIZES, Table, aggregates, size_s, table_of
+from ironstream.sinks.sink import Cut, Limits, Prepared, Refusal, SinkContext, SinkError
+
+_log = structlog.get_logger(__name__)
+_LIMITS: Final = Limits(rows=50_000)
+_REFUSED: Final = "refused"
+Rows = NDArray[np.int64]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class PostgresSink:
+    """One schema of one database. `now` is the clock that retention goes by."""
+
+    def __init__(self, config: PostgresConfig, context: SinkContext, now: Callable[[], datetime] = _now) -> None:
+        settings = timescale.SETTINGS if isinstance(config, TimescaleConfig) else {}
+        self._config = config
+        self._schemas = context.schemas
+        self._now = now
+        self._place = config.place
+        self._connections = Connections(config, context.id, settings)
+        self._store = Store(config)
+        self._series = series.Series(config.db_schema, self._place)
+        self._partitions = (
+            None
+            if isinstance(config, TimescaleConfig)
+            else Partitions(config.db_schema, lock_statement(config.db_schema))
+        )
+        self._ensured: set[str] = set()
+        self._dropping: asyncio.Task[None] | None = None
+        self._dropped_at: float | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """Cuts of a size at which the statement costs more than the round trips."""
+        return _LIMITS
+
+    def prepare(self, chunk: Chunk) -> Prepared[pa.Table]:
+        """The chunk as columns; what no server could store is refused here."""
+        return checked(decode_columns(chunk, self._schemas), table_of(chunk.topic))
+
+    async def connect(self) -> None:
+        """Make or migrate the store."""
+        connection = await self._connections.open()
+        try:
+            with as_sink_errors(self._place):
+                await self._store.prepare(connection, [aggregates(size) for size in STANDARD_SIZES])
+        finally:
+            connection.terminate()
+        # it may be another server, or an older copy, that answers now
+        self._series.forget()
+        if self._partitions is not None:
+            self._partitions.forget()
+        self._ensured.clear()
+
+    async def write(self, cut: Cut[pa.Table]) -> Sequence[Refusal]:
+        """Write a cut in one transaction; a repeat changes nothing."""
+        table = table_of(cut.topic)
+        try:
+            refusals = await self._write(cut, table)
+        except BaseException as error:
+            # whatever it was doing: a connection that was cut off in the middle is good for nothing
+            self._connections.drop(table)
+            if isinstance(error, PartitionGoneError) and self._partitions is not None:
+                self._partitions.forget(table.name)
+            raise
+        self._drop_old()
+        return refusals
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        if self._dropping is not None:
+            self._dropping.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._dropping
+        await self._connections.close()
+
+    async def _write(self, cut: Cut[pa.Table], table: Table) -> list[Refusal]:
+        rows = await asyncio.to_thread(gather, cut)
+        connection = await self._connections.of(table)
+        with as_sink_errors(self._place):
+            if table.name not in self._ensured:
+                await self._store.ensure(connection, table)
+                self._ensured.add(table.name)
+        some = self._kept(table, rows)
+        refusals: list[Refusal] = []
+        numbers = None
+        if table.has_series:
+            names, which, last = await asyncio.to_thread(series.names_of, rows)
+            of_series, refused = await self._series.numbers(connection, names)
+            if "site_name" in rows.column_names:
+                await self._series.describe(connection, names, of_series, series.attributes_of(rows, last))
+            numbers = of_series[which]
+            for at in some[numbers[some] == series.NONE]:
+                refusals.append(Refusal(int(at), _REFUSED, refused[int(which[at])]))
+            some = some[numbers[some] != series.NONE]
+        if not len(some):
+            return refusals
+        await self._make_partitions(connection, table, rows, some)
+        encoded, order = await asyncio.to_thread(_encoded, table, rows, numbers, some)
+        refusals += await self._put(connection, table, encoded, order)
+        return sorted(refusals, key=lambda refusal: refusal.place)
+
+    def _kept(self, table: Table, rows: pa.Table) -> Rows:
+        """Rows that are not too old already: they have been stored and let go of, or would be at once."""
+        every = np.arange(len(rows))
+        days = days_of(table, rows)
+        oldest = retention.first_day(self._config.retention, table, self._now())
+        if days is None or oldest is None:
+            return every
+        kept: Rows = every[days >= oldest]
+        if len(kept) < len(every):
+            _log.info("rows_past_retention", place=self._place, table=table.name, rows=len(every) - len(kept))
+        return kept
+
+    async def _make_partitions(self, connection: Any, table: Table, rows: pa.Table, some: Rows) -> None:
+        days = days_of(table, rows)
+        if self._partitions is None or days is None:
+            return
+        interval = self._config.interval_days(table.data_class, table.size, size_s(table))
+        with as_sink_errors(self._place):
+            await self._partitions.ensure(connection, table, np.unique(days[some]).tolist(), interval)
+
+    async def _put(self, connection: Any, table: Table, encoded: Encoded, order: Rows) -> list[Refusal]:
+        statements = write_statements(self._config.db_schema, table)
+        stage = stage_name(table)
+        attempts = 0
+
+        async def attempt(rows: Sequence[Any]) -> str | None:
+            nonlocal attempts
+            attempts += 1
+            payload = await asyncio.to_thread(encode_rows, encoded, np.asarray(rows, np.int64))
+            try:
+                with as_sink_or_row_errors(self._place):
+                    # a savepoint: what is refused leaves nothing behind
+                    async with connection.transaction():
+                        if attempts > 1:
+                            await connection.execute(f"TRUNCATE {quoted(stage)}")
+                        await connection.copy_to_table(stage, source=payload, columns=table.names, format="binary")
+                        for statement in statements:
+                            await connection.execute(statement)
+            except RefusedError as error:
+                return error.detail
+            return None
+
+        with as_sink_errors(self._place):
+            async with connection.transaction():
+                refused = await bisect(order, attempt)  # type: ignore[arg-type]  # an array is sequence enough
+        return [Refusal(int(order[place]), _REFUSED, detail) for place, detail in refused]
+
+    def _drop_old(self) -> None:
+        """Once an hour, beside the writing."""
+        now = asyncio.get_running_loop().time()
+        due = self._dropped_at is None or now - self._dropped_at >= retention.EVERY_S
+        if due and (self._dropping is None or self._dropping.done()):
+            self._dropped_at = now
+            self._dropping = asyncio.create_task(self._drop())
+
+    async def _drop(self) -> None:
+        try:
+            dropped = await self.drop_old()
+        except SinkError as error:
+            _log.warning("retention_failed", place=self._place, error=error.message, hint=error.hint)
+            return
+        if dropped:
+            _log.info("retention", place=self._place, dropped=dropped)
+
+    async def drop_old(self) -> list[str]:
+        """Let go of what is older than it is to be kept: names of what went. Raises SinkUnavailableError."""
+        connection = await self._connections.open()
+        try:
+            with as_sink_errors(self._place):
+                partitioned = [] if self._partitions is None else await self._store.tables(connection)
+                return await retention.drop_old(
+                    connection,
+                    self._config.db_schema,
+                    [*partitioned, ALARM_JOURNAL],
+                    self._config.retention,
+                    self._now(),
+                )
+        finally:
+            connection.terminate()
+            if self._partitions is not None:
+                self._partitions.forget()
+
+
+def _encoded(table: Table, rows: pa.Table, numbers: NDArray[np.int32] | None, some: Rows) -> tuple[Encoded, Rows]:
+    columns = columns_of(table, rows, numbers)
+    types = {column.name: column.staged_type for column in table.columns}
+    return encode_columns(types, columns), in_order(table, columns, some)
