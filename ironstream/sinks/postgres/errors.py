@@ -68,13 +68,13 @@ def as_sink_or_row_errors(place: str) -> Iterator[None]:
 
 def _of(error: asyncpg.PostgresError, place: str) -> Exception:
     code = error.sqlstate or ""
-    message = f"{place}: {error}" + (f" ({code})" if code else "")
+    said = "; ".join(str(error).splitlines()) + (f" ({code})" if code else "")
+    message = f"{place}: {said}"
     if code == "23514" and error.constraint_name is None:
         # no constraint refuses the row: it has no partition any more
         return PartitionGoneError(message)
     if code[:2] in _ROWS:
-        detail = "; ".join(filter(None, (str(error), error.detail)))
-        return RefusedError(f"{detail} ({code})")
+        return RefusedError(said)
     return SinkUnavailableError(message, _HINTS.get(code) or _HINTS.get(code[:2], ""))
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from ironstream.sinks.classes import class_of
 from ironstream.sinks.postgres.config import PostgresConfig, TimescaleConfig
 from ironstream.sinks.postgres.connections import Connections
 from ironstream.sinks.postgres.errors import as_sink_errors
+from ironstream.sinks.postgres.migrations import is_there
 from ironstream.sinks.postgres.sink import PostgresSink
 from ironstream.sinks.postgres.statements import quoted
 from ironstream.sinks.sink import SinkContext, SinkKind
@@ -38,12 +39,10 @@ async def look(config: PostgresConfig, context: SinkContext) -> str:
     return f"{config.place}: {', '.join(parts)}"
 
 
-async def _store(connection: object, schema: str) -> str:
-    table = quoted(schema, "migrations")
-    there = await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", table)  # type: ignore[attr-defined]
-    if not there:
+async def _store(connection: Any, schema: str) -> str:
+    if not await is_there(connection, schema, "migrations"):
         return f"no store in schema {schema} yet: the sink makes it"
-    version = await connection.fetchval(f"SELECT max(version) FROM {table}")  # type: ignore[attr-defined]
+    version = await connection.fetchval(f"SELECT max(version) FROM {quoted(schema, 'migrations')}")
     return f"store in schema {schema} of version {version}"
 
 

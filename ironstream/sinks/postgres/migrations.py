@@ -74,9 +74,21 @@ async def migrate(
     return [migration.version for migration in pending]
 
 
+async def is_there(connection: Any, schema: str, name: str) -> bool:
+    """Whether a schema has a table or view of that name."""
+    # the catalogue is read: to_regclass may answer from a cache of before the lock was had
+    there: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = $1 AND c.relname = $2)",
+        schema,
+        name,
+    )
+    return there
+
+
 async def _pending(connection: Any, schema: str, migrations: Sequence[Migration]) -> list[Migration]:
     table = quoted(schema, "migrations")
-    if not await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", table):
+    if not await is_there(connection, schema, "migrations"):
         return list(migrations)
     rows = await connection.fetch(f"SELECT version, oldest FROM {table}")
     ours = migrations[-1].version

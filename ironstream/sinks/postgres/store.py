@@ -11,7 +11,7 @@ from ironstream.errors import ConfigurationError
 from ironstream.sinks.postgres import security, timescale
 from ironstream.sinks.postgres.config import PostgresConfig, TimescaleConfig
 from ironstream.sinks.postgres.ddl import create_aggregates
-from ironstream.sinks.postgres.migrations import lock_statement, migrate
+from ironstream.sinks.postgres.migrations import is_there, lock_statement, migrate
 from ironstream.sinks.postgres.statements import quoted
 from ironstream.sinks.postgres.tables import EVENTS, READINGS, Table, aggregates
 
@@ -68,8 +68,7 @@ class Store:
         return [READINGS, EVENTS, *(aggregates(row["relname"].removeprefix("aggregates_")) for row in rows)]
 
     async def _is_there(self, connection: Any, name: str) -> bool:
-        there: bool = await connection.fetchval("SELECT to_regclass($1) IS NOT NULL", quoted(self._schema, name))
-        return there
+        return await is_there(connection, self._schema, name)
 
     async def _check_server(self, connection: Any) -> None:
         number = int(await connection.fetchval("SHOW server_version_num"))
