@@ -8,6 +8,7 @@ since the epoch, UTC; on the wire they are ISO-8601 with "Z".
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from enum import IntEnum, StrEnum
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ DEFAULT_PART: Final = "default"
 CONTROL_KEY: Final = b"ironstream.control"
 """Key of the engine's own records (ticks) on a source topic; every consumer of data skips them."""
 ID_HEADER: Final = "ironstream-id"
+_AGGREGATES: Final = re.compile(r"telemetry\.([1-9][0-9]{0,9})(s|min|hour)")
+_UNIT_S: Final = {"s": 1, "min": 60, "hour": 3600}
 
 
 class Topic:
@@ -41,6 +44,18 @@ class Topic:
     DLQ_ALARMS = "dlq.invalid_alarms"
     DLQ_SINKS = "dlq.sinks"
     DLQ_OVERFLOW = "dlq.buffer_overflow"
+
+    @staticmethod
+    def clean(window_sizes_s: Iterable[int]) -> tuple[str, ...]:
+        """Every topic of what is clean, which a sink may take, in a deployment with these window sizes."""
+        sizes = tuple(Topic.aggregates(size_s) for size_s in sorted(window_sizes_s))
+        return (Topic.TELEMETRY_CLEAN, *sizes, Topic.EVENTS_CLEAN, Topic.ALARMS_CLEAN)
+
+    @staticmethod
+    def size_s(topic: str) -> int | None:
+        """Window size in seconds of a topic of aggregates; None for another."""
+        match = _AGGREGATES.fullmatch(topic)
+        return int(match[1]) * _UNIT_S[match[2]] if match else None
 
     @staticmethod
     def aggregates(size_s: int) -> str:

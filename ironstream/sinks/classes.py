@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
-from typing import Final
 
 from ironstream.contract import Topic
-
-_AGGREGATES: Final = re.compile(r"telemetry\.([1-9]\d*)(s|min|hour)")
-_UNIT_S: Final = {"s": 1, "min": 60, "hour": 3600}
 
 
 class DataClass(StrEnum):
@@ -30,18 +25,17 @@ def class_of(topic: str) -> DataClass | None:
             return DataClass.EVENTS
         case Topic.ALARMS_CLEAN:
             return DataClass.ALARMS
-    return DataClass.AGGREGATES if _AGGREGATES.fullmatch(topic) else None
+    return None if Topic.size_s(topic) is None else DataClass.AGGREGATES
 
 
 def size_s_of(topic: str) -> int:
     """Window size in seconds of an aggregates topic. Raises ValueError for another."""
-    match = _AGGREGATES.fullmatch(topic)
-    if match is None:
+    size_s = Topic.size_s(topic)
+    if size_s is None:
         raise ValueError(f"{topic} is no topic of aggregates")
-    return int(match[1]) * _UNIT_S[match[2]]
+    return size_s
 
 
 def sink_topics(window_sizes_s: tuple[int, ...]) -> tuple[str, ...]:
     """Every topic that a sink may take in a deployment with these window sizes."""
-    sizes = tuple(Topic.aggregates(size_s) for size_s in sorted(window_sizes_s))
-    return (Topic.TELEMETRY_CLEAN, *sizes, Topic.EVENTS_CLEAN, Topic.ALARMS_CLEAN)
+    return Topic.clean(window_sizes_s)

@@ -164,6 +164,41 @@ class SinkContext:
     """Those of the deployment, for records that are framed Avro."""
 
 
+def _tell_nobody(done: int, total: int) -> None:
+    """Progress that nobody looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompactOptions:
+    """How far a compaction goes.
+
+    `every`: also what is so new that a sink may still be adding to it. `dry_run`: only find out what would be done.
+    `progress` is told how many of how many directories are done.
+    """
+
+    every: bool = False
+    dry_run: bool = False
+    progress: Callable[[int, int], None] = _tell_nobody
+
+
+@dataclass(frozen=True, slots=True)
+class CompactSummary:
+    """What a compaction did, or would do. All but `directories` counts files, or bytes of them."""
+
+    directories: int = 0
+    """Looked at."""
+    merged: int = 0
+    """Small files whose rows are in another now."""
+    made: int = 0
+    """Files that took them in."""
+    leftovers: int = 0
+    """Files of a compaction that was killed, removed: their rows were in another already."""
+    bytes_before: int = 0
+    """Of the merged files."""
+    bytes_after: int = 0
+    """Of the files that took them in; 0 where nothing was written."""
+
+
 @dataclass(frozen=True, slots=True)
 class SinkKind:
     """A kind of sink, as the registry names it. `build` gets the validated configuration, secrets in their places.
@@ -179,3 +214,5 @@ class SinkKind:
     """Topics that it gets where topology.yaml names none; None: all that it can take."""
     test: Callable[[Any, SinkContext], Awaitable[str]] | None = None
     """Reaches the target without writing data; what it found, as a sentence."""
+    compact: Callable[[Any, SinkContext, CompactOptions], Awaitable[CompactSummary]] | None = None
+    """Makes few large pieces of many small ones, beside a running sink; killed at any step it loses nothing."""
