@@ -1,0 +1,1 @@
+"""Parquet files in a bucket or a directory."""
