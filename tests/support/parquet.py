@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 
 from ironstream.contract import ID_HEADER
 from ironstream.domain.times import to_iso
@@ -89,7 +90,7 @@ def cut_of(
 
 def config_of(path: Path | str, **more: Any) -> S3ParquetConfig:
     """A configuration."""
-    return S3ParquetConfig(path=str(path), **more)
+    return S3ParquetConfig.model_validate({"path": str(path), **more})
 
 
 def sink_of(config: S3ParquetConfig, store: Store | None = None, prefix: str = "") -> S3ParquetSink:
@@ -105,13 +106,12 @@ def files_below(root: Path) -> list[str]:
 def query(root: Path | str, what: str, where: str = "") -> list[tuple[Any, ...]]:
     """Asked of DuckDB, over all files as one dataset."""
     with duckdb.connect() as connection:
-        sql = f"SELECT {what} FROM read_parquet('{root}/**/*.parquet', hive_partitioning=true, union_by_name=true) {where}"
-        rows: list[tuple[Any, ...]] = connection.execute(sql).fetchall()
+        files = f"read_parquet('{root}/**/*.parquet', hive_partitioning=true, union_by_name=true)"
+        rows: list[tuple[Any, ...]] = connection.execute(f"SELECT {what} FROM {files} {where}").fetchall()
         return rows
 
 
 def offsets_in(root: Path) -> list[int]:
     """Offsets of all rows, in order; one that is stored twice is there twice."""
-    if not files_below(root):
-        return []
-    return [offset for (offset,) in query(root, '"offset"', 'ORDER BY "offset"')]
+    files = (pq.ParquetFile(root / path) for path in files_below(root))
+    return sorted(offset for file in files for offset in file.read(columns=["offset"])["offset"].to_pylist())

@@ -48,7 +48,7 @@ class ObjectLease:
                 found = None
             # both by the store's clock
             headers = found["ResponseMetadata"]["HTTPHeaders"] if found else {}
-            age_s = _seconds_between(found["LastModified"], headers.get("date")) if found else 0.0
+            age_s = seconds_between(found["LastModified"], headers.get("date")) if found else 0.0
             if found and age_s > LEASE_S:
                 etag = await self._store.put(self._path, self._body, IfMatch=found["ETag"])
         if etag is None:
@@ -76,6 +76,7 @@ class ObjectLease:
             pass
 
 
-def _seconds_between(modified: datetime, date: str | None) -> float:
+def seconds_between(modified: datetime, date: str | None) -> float:
+    """From when an object was put to when the store answered (its header Date), in s."""
     now = parsedate_to_datetime(date) if date else modified
     return float((now - modified).total_seconds())

@@ -25,6 +25,8 @@ from ironstream.sinks.s3_parquet.s3_errors import code_of, status_of, told
 from ironstream.sinks.s3_parquet.store import Entry, GoneError, Lease
 
 T = TypeVar("T")
+PAGE = 1000
+"""Keys of one answer of a listing."""
 _CONNECTIONS: Final = 32
 _CONFLICTS: Final = ("PreconditionFailed", "ConditionalRequestConflict")
 _ABSENT: Final = ("NoSuchKey", "404", "NotFound")
@@ -174,9 +176,11 @@ class S3Store:
             self._client = None
             await self._thread.run(self._open.aclose())
 
-    async def _page(self, prefix: str, token: str | None, most: int = 1000) -> Any:
+    async def _page(self, prefix: str, token: str | None, most: int | None = None) -> Any:
         more = {} if token is None else {"ContinuationToken": token}
-        return await (await self._s3()).list_objects_v2(Bucket=self._config.bucket, Prefix=prefix, MaxKeys=most, **more)
+        return await (await self._s3()).list_objects_v2(
+            Bucket=self._config.bucket, Prefix=prefix, MaxKeys=most or PAGE, **more
+        )
 
     async def _list_first(self) -> None:
         await self._page(self._key(""), None, 1)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import tempfile
 from pathlib import Path
@@ -186,7 +187,7 @@ _STEPS = st.lists(
 LOG = log_of(60, tenants=("acme", "acme", "zeta"), days=2)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(first=_DEATHS, second=_DEATHS, steps=_STEPS)
 def test_however_a_log_is_cut_by_two_writers_that_die_each_row_is_there_once(
     first: set[tuple[int, str]], second: set[tuple[int, str]], steps: list[tuple[int, int, str]]
@@ -199,7 +200,8 @@ def test_however_a_log_is_cut_by_two_writers_that_die_each_row_is_there_once(
         await writers[0].sink.connect()
         for which, size, how in steps:
             if how == "rewind":
-                writers[which].position = size
+                # a replay: never beyond what it has reached
+                writers[which].position = min(size, writers[which].position)
             if how == "together":
                 await asyncio.gather(*(writer.step(LOG, size + 3 * at, 7) for at, writer in enumerate(writers)))
             else:
@@ -216,7 +218,7 @@ def test_however_a_log_is_cut_by_two_writers_that_die_each_row_is_there_once(
 
 
 async def test_a_record_that_has_no_place_is_refused_and_the_rest_is_written(tmp_path: Path) -> None:
-    sink = await opened(tmp_path)
+    sink = await opened(tmp_path / "lake")
     bodies: list[Any] = [body("telemetry.clean", at) for at in range(6)]
     bodies[1]["tenant_id"] = "../../etc"
     bodies[2] = b"not json"
@@ -227,8 +229,8 @@ async def test_a_record_that_has_no_place_is_refused_and_the_rest_is_written(tmp
     assert "tenant_id" in next(refusal.detail for refusal in prepared.refusals if refusal.place == 1)
     assert prepared.places.tolist() == [0, 3, 5]
     await sink.write(cut_of(sink, records))
-    assert offsets_in(tmp_path) == [0, 3, 5]
-    assert [path.name for path in tmp_path.parent.iterdir()] == [tmp_path.name]
+    assert offsets_in(tmp_path / "lake") == [0, 3, 5]
+    assert os.listdir(tmp_path) == ["lake"]
 
 
 async def test_what_another_log_of_the_same_name_wrote_hides_nothing(tmp_path: Path) -> None:
@@ -251,8 +253,8 @@ async def test_a_damaged_file_stops_the_partition_and_says_what_to_do(tmp_path: 
     await sink.write(cut_of(sink, log_of(10)))
     path = tmp_path / files_below(tmp_path)[0]
     path.write_bytes(path.read_bytes()[:-20])
+    again = await opened(tmp_path)
     with pytest.raises(SinkUnavailableError, match="not a whole file") as caught:
-        again = await opened(tmp_path)
         await again.write(cut_of(again, log_of(10)))
     assert "replay" in caught.value.hint
 
