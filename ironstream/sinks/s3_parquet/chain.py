@@ -68,6 +68,10 @@ class Chain:
         """A file that was made."""
         self.files[extent.first] = extent
 
+    def reached_before(self, offset: int) -> int:
+        """Last offset that a file before `offset` covers; -1 where there is none."""
+        return max((extent.last for extent in self.files.values() if extent and extent.first < offset), default=-1)
+
     def uncovered(self, offsets: NDArray[np.int64]) -> Iterator[slice]:
         """Where rows with these offsets (ascending) are not stored yet, cut where a file stands between them.
 

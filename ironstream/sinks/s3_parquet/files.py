@@ -82,8 +82,8 @@ def extent_of(table: pa.Table, complete_from: int) -> Extent:
     return Extent(offsets[0].as_py(), offsets[-1].as_py(), complete_from, len(table))
 
 
-def write_options(schema: pa.Schema, time_column: str, encoding: Encoding) -> dict[str, object]:
-    """Keyword arguments of pyarrow.parquet.write_table for tables of this schema."""
+def write_options(schema: pa.Schema, time_column: str | None, encoding: Encoding) -> dict[str, object]:
+    """Keyword arguments of pyarrow.parquet.write_table for tables of this schema; without a time: not sorted."""
     small = [field.name for field in schema if pa.types.is_dictionary(field.type) or field.name in _CONSTANTS]
     lists = [f"{field.name}.list.element" for field in schema if pa.types.is_list(field.type)]
     rising = [
@@ -91,7 +91,7 @@ def write_options(schema: pa.Schema, time_column: str, encoding: Encoding) -> di
         for field in schema
         if field.name not in small and (pa.types.is_timestamp(field.type) or pa.types.is_int64(field.type))
     ]
-    order = [(name, "ascending") for name in (*SERIES, time_column)]
+    order = [(name, "ascending") for name in (*SERIES, time_column)] if time_column else []
     return {
         "version": "2.6",
         "compression": encoding.compression,
@@ -103,7 +103,7 @@ def write_options(schema: pa.Schema, time_column: str, encoding: Encoding) -> di
         "write_statistics": True,
         "write_page_index": True,
         "write_page_checksum": True,
-        "sorting_columns": pq.SortingColumn.from_ordering(schema, order, null_placement="at_end"),
+        "sorting_columns": pq.SortingColumn.from_ordering(schema, order, null_placement="at_end") if order else None,
     }
 
 

@@ -132,7 +132,9 @@ class S3ParquetSink:
                 continue
             for run in list(chain.uncovered(group.offsets)):  # at once: the chain grows meanwhile
                 rows = group.rows.slice(run.start, run.stop - run.start)
-                extent = extent_of(rows, min(complete_from, int(group.offsets[run.start])))
+                # not before the file that it follows: should that go away, the two beside it are no neighbours
+                before = chain.reached_before(int(group.offsets[run.start]))
+                extent = extent_of(rows, max(complete_from, before + 1))
                 body = await asyncio.to_thread(encode, rows, column, source, extent.complete_from, self._encoding)
                 if not await self._store.create(f"{directory}/{file_name(stem, extent.first)}", body):
                     self._chains.forget(directory, stem)

@@ -98,6 +98,14 @@ async def test_rows_that_nobody_stored_are_not_covered_by_a_merge_and_can_be_rep
     assert offsets_in(tmp_path) == list(range(60))
 
 
+async def test_what_was_moved_away_is_not_covered_by_a_merge_of_its_neighbours(tmp_path: Path) -> None:
+    await written(tmp_path, [(0, 10), (10, 20), (20, 30), (30, 40)])
+    os.remove(tmp_path / files_below(tmp_path)[1])
+    assert (await compacted(tmp_path)).made == 1
+    await written(tmp_path, [(0, 40)])
+    assert offsets_in(tmp_path) == list(range(40))
+
+
 async def test_files_stay_below_the_target(tmp_path: Path) -> None:
     await written(tmp_path, [(at, at + 10) for at in range(0, 60, 10)])
     found = await compacted(tmp_path, compaction={"target_rows": 30})
