@@ -2,9 +2,9 @@
 
 `python -m ironstream.bench.sink_parquet [ROWS]`; on stdout a JSON object. Ours is the sink's `prepare` of chunks as the
 flow hands them over and its `write` into a directory: typed columns, ids from the headers, the directory of each row,
-sorted by series and time, fsynced under a name that was free. Bare is pyarrow.json.read_json of the same lines with an explicit
-schema and pyarrow.parquet.write_table with the same codec, dictionaries, statistics and row groups, unsorted and
-without fsync. Rounds alternate, so that what else the machine does falls on both.
+sorted by series and time, fsynced under a name that was free. Bare is pyarrow.json.read_json of the same lines with an
+explicit schema and pyarrow.parquet.write_table with the same codec, dictionaries, statistics and row groups, unsorted
+and without fsync. Rounds alternate, so that what else the machine does falls on both.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
+from ironstream.bench.deployment import BenchError
 from ironstream.contract import ID_HEADER, Metadata, Reading, Timestamps, Topic
 from ironstream.domain.times import to_iso
 from ironstream.engine.api import Chunk, Records
@@ -160,8 +161,17 @@ async def _ours(folder: Path, chunks: list[Chunk]) -> tuple[float, float, int]:
             write_s += time.perf_counter() - started
             parts = []
     await sink.close()
-    size = await asyncio.to_thread(lambda: sum(path.stat().st_size for path in (folder / "lake").rglob("*.parquet")))
+    size = await asyncio.to_thread(_size, folder / "lake", sum(len(chunk.records) for chunk in chunks))
     return prepare_s, write_s, size
+
+
+def _size(root: Path, rows: int) -> int:
+    """Bytes of the files, which must have all rows: a figure of less work would be none."""
+    paths = list(root.rglob("*.parquet"))
+    found = sum(pq.read_metadata(path).num_rows for path in paths)
+    if found != rows:
+        raise BenchError(f"{found} of {rows} rows were stored")
+    return sum(path.stat().st_size for path in paths)
 
 
 def _bare(path: Path, text: bytes) -> tuple[float, float, int]:

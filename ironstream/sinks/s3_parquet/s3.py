@@ -43,8 +43,10 @@ class S3Store:
         self._opening = asyncio.Lock()
 
     async def connect(self) -> None:
-        """See Store. Puts the marker, twice if need be, to see that a put can be made to spare what is there."""
-        await self._disconnect()
+        """See Store. Puts the marker, twice if need be, to see that a put can be made to spare what is there.
+
+        The client stays: cuts of other topics may be under way, and it makes new connections by itself.
+        """
         await self._do("", self._list_first())
         made = await self.create(MARKER, MARKER_TEXT)
         # it was just made: now it must be in the way
@@ -110,7 +112,9 @@ class S3Store:
 
     async def close(self) -> None:
         """Close the connections and end the thread."""
-        await self._disconnect()
+        if self._client is not None:
+            self._client = None
+            await self._thread.run(self._open.aclose())
         await self._thread.stop()
 
     async def head(self, path: str) -> Any:
@@ -170,11 +174,6 @@ class S3Store:
                     )
                 )
             return self._client
-
-    async def _disconnect(self) -> None:
-        if self._client is not None:
-            self._client = None
-            await self._thread.run(self._open.aclose())
 
     async def _page(self, prefix: str, token: str | None, most: int | None = None) -> Any:
         more = {} if token is None else {"ContinuationToken": token}

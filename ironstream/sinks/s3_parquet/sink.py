@@ -35,9 +35,7 @@ from typing import Final
 import pyarrow as pa
 import structlog
 
-from ironstream.codec import NO_SCHEMAS
 from ironstream.engine.api import Chunk
-from ironstream.schemas import Schemas
 from ironstream.sinks.columns import decode_columns
 from ironstream.sinks.s3_parquet.chains import Chains
 from ironstream.sinks.s3_parquet.config import S3ParquetConfig
@@ -54,13 +52,10 @@ _TRIES: Final = 8
 class S3ParquetSink:
     """Writes cuts of one partition as Parquet files. `left_out` counts rows that were stored already."""
 
-    def __init__(
-        self, config: S3ParquetConfig, context: SinkContext, store: Store, schemas: Schemas = NO_SCHEMAS
-    ) -> None:
+    def __init__(self, config: S3ParquetConfig, context: SinkContext, store: Store) -> None:
         self._config = config
         self._context = context
         self._store = store
-        self._schemas = schemas
         self._encoding = Encoding.of(config)
         self._chains = Chains(store)
         self._sessions: dict[tuple[str, int], tuple[int, int]] = {}
@@ -83,7 +78,7 @@ class S3ParquetSink:
 
     def prepare(self, chunk: Chunk) -> Prepared[pa.Table]:
         """The chunk as columns. Refuses what cannot be read, and rows without a directory."""
-        return placeable(decode_columns(chunk, self._schemas), time_column(chunk.topic))
+        return placeable(decode_columns(chunk, self._context.schemas), time_column(chunk.topic))
 
     async def connect(self) -> None:
         """Reach the store and see that it can be written to. What was known of its directories is forgotten."""

@@ -221,7 +221,7 @@ _CUTS = st.lists(st.tuples(st.integers(0, 55), st.integers(1, 20)), min_size=1, 
 _KILLS = st.lists(st.tuples(st.integers(1, 6), st.booleans()), max_size=3)
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(cuts=_CUTS, kills=_KILLS, later=_CUTS)
 def test_replays_and_compactions_that_are_killed_in_any_order_leave_each_row_once(
     cuts: list[tuple[int, int]], kills: list[tuple[int, bool]], later: list[tuple[int, int]]

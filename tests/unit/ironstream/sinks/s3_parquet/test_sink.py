@@ -187,7 +187,7 @@ _STEPS = st.lists(
 LOG = log_of(60, tenants=("acme", "acme", "zeta"), days=2)
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(first=_DEATHS, second=_DEATHS, steps=_STEPS)
 def test_however_a_log_is_cut_by_two_writers_that_die_each_row_is_there_once(
     first: set[tuple[int, str]], second: set[tuple[int, str]], steps: list[tuple[int, int, str]]
