@@ -19,12 +19,12 @@ _HOP = ("Transfer-Encoding", "Content-Encoding", "Connection", "Content-Length")
 class Fault:
     """What becomes of a request.
 
-    `answer`: this status and S3 error code, in place of the server's. `cut`: the connection ends before the request
-    reaches the server. `cut_after`: it does reach it, and the answer is lost. `cut_within`: half of the answer comes.
-    `hang`: nothing comes.
+    `answer`: this status and S3 error code, in place of the server's; `page`: this status and a web page. `cut`: the
+    connection ends before the request reaches the server. `cut_after`: it does reach it, and the answer is lost.
+    `cut_within`: half of the answer comes. `hang`: nothing comes.
     """
 
-    kind: Literal["answer", "cut", "cut_after", "cut_within", "hang"]
+    kind: Literal["answer", "page", "cut", "cut_after", "cut_within", "hang"]
     status: int = 500
     code: str = "InternalError"
 
@@ -46,6 +46,8 @@ class FaultyProxy:
         if fault is not None and fault.kind == "answer":
             text = f"<Error><Code>{fault.code}</Code><Message>as told</Message></Error>"
             return web.Response(status=fault.status, text=text, content_type="application/xml")
+        if fault is not None and fault.kind == "page":
+            return web.Response(status=fault.status, text="<html><p>Sign in", content_type="text/html")
         if fault is not None and fault.kind == "hang":
             await asyncio.sleep(3600)
         if fault is not None and fault.kind == "cut":

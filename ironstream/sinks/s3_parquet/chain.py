@@ -73,10 +73,15 @@ class Chain:
         return max((extent.last for extent in self.files.values() if extent and extent.first < offset), default=-1)
 
     def uncovered(self, offsets: NDArray[np.int64]) -> Iterator[slice]:
-        """Where rows with these offsets (ascending) are not stored yet, cut where a file stands between them.
+        """Where rows with these offsets (ascending, not none) are not stored yet, cut where a file stands between them.
 
         Each slice becomes a file of its own: one over both sides of another would cover it.
         """
+        first, last = int(offsets[0]), int(offsets[-1])
+        if not any(start <= last and (extent is None or extent.last >= first) for start, extent in self.files.items()):
+            # as nearly always: nothing to compute for all of these rows
+            yield slice(0, len(offsets))
+            return
         stored = np.zeros(len(offsets), np.bool_)
         for extent in self.files.values():
             if extent is not None:

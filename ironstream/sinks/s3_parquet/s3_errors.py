@@ -18,6 +18,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
     SSLError,
 )
+from botocore.parsers import ResponseParserError
 
 from ironstream.sinks.sink import SinkUnavailableError
 
@@ -85,6 +86,10 @@ def told(place: str, redact: Callable[[str], str]) -> Iterator[None]:
     except EndpointConnectionError:
         raise SinkUnavailableError(
             f"{place}: the store cannot be reached", "see that endpoint_url and region are right, and the store runs"
+        ) from None
+    except ResponseParserError:
+        raise SinkUnavailableError(
+            f"{place}: what answers is no S3", "see that endpoint_url is that of the store, not of a page before it"
         ) from None
     except (BotoCoreError, aiohttp.ClientError, OSError) as err:
         raise SinkUnavailableError(f"{place}: {type(err).__name__}: {redact(str(err))[:_TEXT]}", _PASSES) from None

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import resource
@@ -31,6 +32,16 @@ async def test_a_file_is_made_once_and_replaced_only_on_purpose(tmp_path: Path) 
     assert await store.entries("nowhere", "") == []
     with pytest.raises(GoneError):
         await store.read("a/b/c")
+
+
+async def test_of_writers_that_all_saw_the_name_free_one_gets_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalStore(tmp_path)
+    monkeypatch.setattr(Path, "exists", lambda _self: False)
+    made = await asyncio.gather(*(store.create("a/b", f"{at}".encode()) for at in range(8)))
+    assert sum(made) == 1
+    assert await store.read("a/b") == f"{made.index(True)}".encode()
 
 
 async def test_nothing_is_left_beside_the_files(tmp_path: Path) -> None:

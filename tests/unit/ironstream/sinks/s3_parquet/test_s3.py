@@ -183,6 +183,14 @@ async def test_what_is_to_be_mended_is_said_and_no_key_is_told(bucket: Bucket, c
     assert "AKIDTEST" not in str(caught.value)
 
 
+@pytest.mark.parametrize("status", [200, 407, 502])
+async def test_a_page_in_place_of_the_store_is_unavailable(bucket: Bucket, status: int) -> None:
+    async with faulty_proxy(bucket.url) as proxy, store_on(bucket.config(endpoint_url=proxy.url)) as store:
+        proxy.faults["GET"] = [Fault("page", status)]
+        with pytest.raises(SinkUnavailableError, match=bucket.name):
+            await store.connect()
+
+
 async def test_a_bucket_that_is_missing_is_named(bucket: Bucket) -> None:
     async with store_on(bucket.config(path="s3://nobodys-bucket/x")) as store:
         with pytest.raises(SinkUnavailableError, match=r"nobodys-bucket.*NoSuchBucket") as caught:
