@@ -1,10 +1,11 @@
-"""`ironstream up`: Kafka, a worker and the gateway on one machine, until Ctrl-C."""
+"""`ironstream up`: Kafka, a worker, the gateway and the sinks on one machine, until Ctrl-C."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import time
+from collections.abc import Mapping
 from typing import Annotated, Final
 
 import typer
@@ -14,14 +15,17 @@ from adapters.simulator.ports import PORTS
 from ironstream.commands import children
 from ironstream.commands.children import Child
 from ironstream.commands.kafka_start import start_kafka
+from ironstream.commands.local_store import secrets_for, store_folder, unset_stores
 from ironstream.commands.options import BootstrapOption, DataDirOption, TopologyOption, settings_of
 from ironstream.commands.output import err, run
 from ironstream.commands.signals import Stop, stop_on_signals
 from ironstream.commands.topics import specs_of
 from ironstream.embedded import EmbeddedKafka
+from ironstream.embedded.postgres import EmbeddedPostgres
 from ironstream.errors import ConfigurationError
 from ironstream.settings import Settings
 from ironstream.topics import ensure_topics
+from ironstream.topology import Topology, load_topology
 
 _POLL_S: Final = 0.2
 _BACKOFF_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
@@ -38,10 +42,12 @@ def up(
         bool, typer.Option("--simulator", help=f"Run the simulated plant as well, on 127.0.0.1: {_PLANT_PORTS}.")
     ] = False,
 ) -> None:
-    """Run everything of topology.yaml on this machine until Ctrl-C: Kafka, topics, a worker, the gateway's adapters.
+    """Run everything of topology.yaml on this machine until Ctrl-C: Kafka, topics, a worker, the gateway's adapters,
+    the sinks.
 
-    Kafka is the embedded one, which keeps its data in the data folder; --bootstrap uses one that runs already. What
-    dies is started again. Logs are in DATA_DIR/logs.
+    Kafka is the embedded one, which keeps its data in the data folder; --bootstrap uses one that runs already. A store
+    whose dsn is a secret that nobody has set is an embedded PostgreSQL, there too. What dies is started again. Logs
+    are in DATA_DIR/logs.
 
     Examples:
 
@@ -57,18 +63,30 @@ def up(
     console = err()
     with stop_on_signals() as stop:
         kafka = None if _uses_own_kafka(bootstrap) else _kafka(settings, console, stop)
+        store = None
         try:
             if stop.requested:
                 return
+            declared = load_topology(settings.topology)
+            unset = unset_stores(declared)
+            if unset:
+                console.print("starting PostgreSQL")
+                store = EmbeddedPostgres(store_folder(settings))
+                asyncio.run(store.start())
+                console.print(f"  {', '.join(unset)} is an embedded PostgreSQL, log {store.log_file}", markup=False)
             differences = run(
                 ensure_topics(settings.kafka_client_kwargs(), specs, settings.replication), settings.bootstrap
             )
             for difference in differences:
                 console.print(f"[yellow]note:[/] {difference}")
-            processes = _processes(settings, simulator)
+            secrets = {} if store is None else secrets_for(unset, store.dsn)
+            processes = _processes(settings, simulator) + sink_processes(settings, declared, secrets)
             console.print(f"[bold green]up[/] on Kafka {settings.bootstrap}; Ctrl-C ends it")
             _supervise(processes, console, stop)
         finally:
+            if store is not None:
+                console.print("stopping PostgreSQL")
+                asyncio.run(store.stop())
             if kafka is not None:
                 console.print("stopping Kafka")
                 asyncio.run(kafka.stop())
@@ -97,6 +115,21 @@ def _processes(settings: Settings, simulator: bool) -> list[Child]:
     health = {"IRONSTREAM_HEALTH_PORT": os.environ.get("IRONSTREAM_HEALTH_PORT", "0")}
     processes.append(Child("gateway", children.ironstream("gateway"), logs / "gateway.log", env | health))
     return processes
+
+
+def sink_processes(settings: Settings, topology: Topology, secrets: Mapping[str, str]) -> list[Child]:
+    """A process for each enabled sink."""
+    env = environment(settings) | dict(secrets)
+    return [
+        Child(
+            f"sink {sink.id}",
+            children.ironstream("sink", sink.id),
+            settings.data_dir / "logs" / f"sink-{sink.id}.log",
+            env,
+        )
+        for sink in topology.sinks
+        if sink.enabled
+    ]
 
 
 def environment(settings: Settings) -> dict[str, str]:

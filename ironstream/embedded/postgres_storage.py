@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+import psutil
 import structlog
 
 from ironstream.embedded.account import Account, account_for, open_way_to
@@ -23,6 +24,8 @@ from ironstream.embedded.locks import wait_for_lock
 from ironstream.errors import DatabaseError
 
 MAJOR: Final = 18
+READY: Final = "ready"
+"""What the server notes of itself once it takes connections."""
 USER: Final = "ironstream"
 HERE: Final = "/proc/self/cwd"
 """The data folder as the server names it when root started it: it runs in it, and no folder above needs to be open."""
@@ -102,6 +105,15 @@ class PostgresStorage:
             return (self.data / "postmaster.pid").read_text(encoding="utf-8")
         except FileNotFoundError:
             return ""
+
+    def running_port(self) -> int | None:
+        """Port of the server that runs on the folder; None where none does."""
+        lines = self.state().splitlines()
+        try:
+            ready = len(lines) >= 8 and lines[7].strip() == READY and psutil.pid_exists(int(lines[0]))
+            return int(lines[3]) if ready else None
+        except ValueError:
+            return None
 
     def _make(self, account: Account | None) -> None:
         fresh = self.folder / "data.new"

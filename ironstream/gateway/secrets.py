@@ -102,18 +102,19 @@ async def resolve(config: Mapping[str, Any], places: Places) -> tuple[dict[str, 
     if missing:
         raise ConfigurationError(
             "\n".join(f"secret {name!r} is not to be found" for name in missing),
-            f"set {_variable(missing[0])}, or put a file of that name into the secrets directory, or into Vault",
+            f"set {variable_of(missing[0])}, or put a file of that name into the secrets directory, or into Vault",
         )
     replaced = _replaced(config, values)
     return dict(replaced), Redactor(values.values())
 
 
-def _variable(name: str) -> str:
+def variable_of(name: str) -> str:
+    """The environment's variable that holds a secret."""
     return "IRONSTREAM_SECRET_" + re.sub(r"[^A-Za-z0-9]", "_", name).upper()
 
 
 async def _lookup(name: str, places: Places) -> str | None:
-    if (value := os.environ.get(_variable(name))) is not None:
+    if (value := os.environ.get(variable_of(name))) is not None:
         return value
     if places.secrets_dir is not None and (path := places.secrets_dir / name).is_file():
         # editors and `echo` end a file with a newline that is not part of the secret
