@@ -1,27 +1,21 @@
-"""What is generated from the adapters of the registry: the schema for editors, and the reference pages.
+"""The reference page of the adapters, made from the models of the registry: `docs/adapters.md`.
 
-`python -m adapters.reference` writes all files; tests compare them with what is checked in.
+`python -m ironstream.commands.reference` writes it; a test compares it with what is checked in.
 """
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Final
 
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
 
 from adapters.registry import ADAPTERS
 from ironstream.gateway.adapter import AdapterKind
-from ironstream.topology import schema
-from ironstream.topology.field_table import field_table, paragraph, type_words
+from ironstream.topology.model_pages import chapters
 
 ADAPTERS_FILE: Final = Path("docs/adapters.md")
-_REF: Final = "#/$defs/"
-_SHARED: Final = "Every adapter"
 
 _INTRODUCTION: Final = """\
 # Adapters
@@ -56,83 +50,17 @@ is imported exactly as it was.
   Then only the list changes: comments, order and spelling of all else stay, and so do those of tags that stay as they
   are.
 
-This page is generated from the models: `python -m adapters.reference`.
+This page is generated from the models: `python -m ironstream.commands.reference`.
 """
-
-
-def schema_text(adapters: Mapping[str, AdapterKind] = ADAPTERS) -> str:
-    """`topology.schema.json` as it is to be checked in."""
-    made = schema.json_schema({name: kind.config_model for name, kind in adapters.items()})
-    return json.dumps(made, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def adapters_text(adapters: Mapping[str, AdapterKind] = ADAPTERS) -> str:
     """`docs/adapters.md` as it is to be checked in: a chapter for each folder of adapters, one for what they share."""
-    kinds = {kind.config_model: name for name, kind in sorted(adapters.items())}
-    models = with_all_below(kinds)
-    references, made = models_json_schema([(model, "validation") for model in models], by_alias=True)
-    definitions = {_REF + name: definition for name, definition in made["$defs"].items()}
-    titles = {model: kinds.get(model) or f"{_chapter(model)}: {model.__name__}" for model in models}
-    by_reference = {references[model, "validation"]["$ref"]: model for model in models}
-
-    def named(reference: str) -> str:
-        model = by_reference.get(reference)
-        if model is None:
-            # an enumeration: its values say more than its name
-            return type_words(definitions[reference], named)
-        return f"[{model.__name__}](#{anchor(titles[model])})"
-
-    parts = [_INTRODUCTION]
-    for chapter in sorted({_chapter(model) for model in models}, key=lambda name: (name == _SHARED, name)):
-        readme = f"What it does, and what is good to know: [README](../adapters/{chapter}/README.md).\n"
-        parts.append(f"## {chapter}\n" if chapter == _SHARED else f"## adapters/{chapter}\n\n{readme}")
-        for model in sorted((m for m in models if _chapter(m) == chapter), key=lambda m: m not in kinds):
-            definition = definitions[references[model, "validation"]["$ref"]]
-            table = field_table(model, definition["properties"], named)
-            parts.append(f"### {titles[model]}\n\n{paragraph(model)}\n\n{table}")
-    return "\n".join(parts)
+    kinds = {name: kind.config_model for name, kind in adapters.items()}
+    return "\n".join([_INTRODUCTION, *chapters(kinds, _chapter, "adapters", "Every adapter")])
 
 
-def write(root: Path) -> list[Path]:
-    """Write all files below the root of the repository; returns their paths."""
-    texts = {
-        root / schema.SCHEMA_FILE: schema_text(),
-        root / schema.REFERENCE_FILE: schema.reference_text(),
-        root / ADAPTERS_FILE: adapters_text(),
-    }
-    for path, text in texts.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return list(texts)
-
-
-def with_all_below(models: Iterable[type[BaseModel]]) -> list[type[BaseModel]]:
-    """The models and all that their fields are made of, each once."""
-    found = list(dict.fromkeys(models))
-    for model in found:  # grows on the way
-        inner = (below for field in model.model_fields.values() for below in _models_in(field.annotation))
-        found += [below for below in dict.fromkeys(inner) if below not in found]
-    return found
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _models_in(argument)
-
-
-def _chapter(model: type[BaseModel]) -> str:
+def _chapter(model: type[BaseModel]) -> str | None:
     """The folder below `adapters` that a model stands in; what is elsewhere belongs to every adapter."""
     package, _, rest = model.__module__.partition(".")
-    return rest.partition(".")[0] if package == "adapters" else _SHARED
-
-
-def anchor(title: str) -> str:
-    """The name by which a page links to a heading."""
-    return "".join(sign for sign in title.lower().replace(" ", "-") if sign.isalnum() or sign in "-_")
-
-
-if __name__ == "__main__":
-    for written in write(Path(__file__).resolve().parents[1]):
-        sys.stdout.write(f"{written}\n")
+    return rest.partition(".")[0] if package == "adapters" else None

@@ -1,4 +1,4 @@
-"""What of its machine an adapter takes for itself, so that two pipelines must not both have it.
+"""What an adapter of its machine, or a sink of its target, takes for itself, so that no two must have it.
 
 Beside topology and gateway, which both ask: a process of adapters would load all of the topology's check for it.
 """
@@ -14,13 +14,16 @@ ONE_OWNER: Final = "let one pipeline have it, whose tags name unit_id and asset 
 
 @runtime_checkable
 class Claimant(Protocol):
-    """The configuration of an adapter that claims something."""
+    """The configuration of an adapter or a sink that claims something."""
 
     @property
     def claims(self) -> Sequence[str]:
-        """Each as a reader names it, such as `serial port /dev/ttyUSB0`; alike when they are the same thing."""
+        """Each as a reader names it, such as `serial port /dev/ttyUSB0`; alike when they are the same thing.
+
+        Without any secret: they stand in messages.
+        """
 
 
 def claims_of(config: object) -> Sequence[str]:
-    """What the validated configuration of an adapter claims; most claim nothing."""
+    """What the validated configuration of an adapter or a sink claims; most claim nothing."""
     return config.claims if isinstance(config, Claimant) else ()

@@ -31,9 +31,10 @@ def enabled_pipelines(path: Path, names: Sequence[str], gateway: str | None) -> 
     """The enabled pipelines of these names, or all that `gateway` runs. Raises ConfigurationError."""
     from adapters.registry import CONFIG_MODELS
     from ironstream.gateway.from_topology import pipelines_of
+    from ironstream.sinks.registry import SINKS
     from ironstream.topology import load_topology
 
-    known = pipelines_of(load_topology(path, CONFIG_MODELS), gateway)
+    known = pipelines_of(load_topology(path, CONFIG_MODELS, SINKS), gateway)
     by_id = {pipeline.id: pipeline for pipeline in known}
     missing = [name for name in names if name not in by_id]
     if missing or not by_id:
@@ -48,9 +49,10 @@ def pipeline_named(path: Path, name: str) -> PipelineSpec:
     """One pipeline of the file, also one that is not enabled yet. Raises ConfigurationError."""
     from adapters.registry import CONFIG_MODELS
     from ironstream.gateway.from_topology import pipeline_of
+    from ironstream.sinks.registry import SINKS
     from ironstream.topology import load_topology
 
-    by_id = {pipeline.id: pipeline for pipeline in load_topology(path, CONFIG_MODELS).pipelines}
+    by_id = {pipeline.id: pipeline for pipeline in load_topology(path, CONFIG_MODELS, SINKS).pipelines}
     if name not in by_id:
         raise ConfigurationError(f"{path} has no pipeline {name}.", f"There are: {', '.join(by_id) or 'none'}.")
     return pipeline_of(by_id[name])

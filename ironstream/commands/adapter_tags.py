@@ -99,6 +99,7 @@ def import_tags(
     from adapters.registry import ADAPTERS, CONFIG_MODELS
     from ironstream.gateway.tag_import import plan_import
     from ironstream.gateway.tags_csv import tags_from_csv
+    from ironstream.sinks.registry import SINKS
     from ironstream.topology.write import replace_file
 
     path = settings_of().topology
@@ -124,6 +125,7 @@ def import_tags(
             listed,
             str(file),
             models=CONFIG_MODELS,
+            sinks=SINKS,
             tag_model=kind.tag_model,
             remove_others=mode is Mode.OVERWRITE,
         )

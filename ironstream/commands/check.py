@@ -30,15 +30,16 @@ def check(
       ironstream check plant.yaml --output json
     """
     path = file or settings_of().topology
-    # the adapters' models are costly to import, which every other command would pay for
+    # the models of adapters and sinks are costly to import, which every other command would pay for
     from adapters.registry import CONFIG_MODELS
+    from ironstream.sinks.registry import SINKS
     from ironstream.topology import check_text
 
     try:
         text = path.read_bytes()
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}", "Name a topology file.") from error
-    result = check_text(text, str(path), CONFIG_MODELS)
+    result = check_text(text, str(path), CONFIG_MODELS, SINKS)
     usable = result.topology is not None
     if output is Output.JSON:
         print_json({"file": str(path), "usable": usable, "faults": result.faults})

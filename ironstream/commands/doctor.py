@@ -150,18 +150,22 @@ def _port(settings: Settings) -> Finding:
 
 def _topology(settings: Settings) -> Finding:
     from adapters.registry import CONFIG_MODELS
+    from ironstream.sinks.registry import SINKS
     from ironstream.topology import check_text
 
     path: Path = settings.topology
     try:
-        result = check_text(path.read_bytes(), str(path), CONFIG_MODELS)
+        result = check_text(path.read_bytes(), str(path), CONFIG_MODELS, SINKS)
     except OSError as error:
         remedy = "Go where it is, or set IRONSTREAM_TOPOLOGY."
         return Finding("topology", "fail", f"{path} cannot be read: {error.strerror}", remedy)
     topology = result.topology
     if topology is None:
         return Finding("topology", "fail", f"{path} has {len(result.errors)} errors", f"`ironstream check {path}`")
-    found = f"{path}: {len(topology.assets)} assets, {len(topology.pipelines)} pipelines, {len(topology.alarms)} alarms"
+    found = (
+        f"{path}: {len(topology.assets)} assets, {len(topology.pipelines)} pipelines, {len(topology.alarms)} alarms,"
+        f" {len(topology.sinks)} sinks"
+    )
     return Finding("topology", "ok", found)
 
 

@@ -49,6 +49,7 @@ def gateway(
     from adapters.registry import CONFIG_MODELS
     from ironstream.gateway.processes.gateway import Gateway
     from ironstream.gateway.supervisor import stop_on_signal
+    from ironstream.sinks.registry import SINKS
 
     settings = settings_of()
     own = settings_from_environment()
@@ -59,6 +60,7 @@ def gateway(
         # its own records are its log, which needs no disk
         replace(own, buffer_dir=None),
         adapters=CONFIG_MODELS,
+        sinks=SINKS,
         command=python("-m", "adapters", "--control"),
         env=_environment(),
         buffer_dir=own.buffer_dir or settings.data_dir / "buffer",

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from ironstream.errors import ConfigurationError
 from ironstream.gateway.tags_csv import ListedTag
-from ironstream.topology import AdapterModels, Fault, Topology, TopologyError, check_text
+from ironstream.topology import AdapterModels, Fault, SinkSorts, Topology, TopologyError, check_text
 from ironstream.topology.check import no_collection
 from ironstream.topology.edit import Added, Changed, Item, Kept, NotEditableError, with_tags
 from ironstream.topology.load import load
@@ -95,6 +95,7 @@ def plan_import(
     csv_name: str,
     *,
     models: AdapterModels,
+    sinks: SinkSorts | None = None,
     tag_model: type[BaseModel],
     remove_others: bool,
 ) -> ImportPlan:
@@ -117,7 +118,7 @@ def plan_import(
     except NotEditableError as error:
         raise ConfigurationError(f"{filename}: {pipeline_id}: {error}", "Nothing was changed.") from error
     new_data = (BOM_UTF8 if data.startswith(BOM_UTF8) else b"") + new_text.encode("utf-8")
-    result = check_text(new_data, filename, models)
+    result = check_text(new_data, filename, models, sinks)
     where = _Places(place, changes, csv_name, text, new_text)
     if result.topology is None:
         lines = [str(where.moved(fault)) for fault in result.errors]

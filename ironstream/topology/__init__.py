@@ -11,6 +11,7 @@ from ironstream.topology.check import (
 from ironstream.topology.compile import CompiledTopology, compile_topology
 from ironstream.topology.faults import Fault, TopologyError
 from ironstream.topology.model import Pipeline, SinkPart, Topology
+from ironstream.topology.sinks import SinkSort, SinkSorts, topics_of
 
 __all__ = [
     "AdapterModels",
@@ -19,6 +20,8 @@ __all__ = [
     "Fault",
     "Pipeline",
     "SinkPart",
+    "SinkSort",
+    "SinkSorts",
     "Topology",
     "TopologyError",
     "check_text",
@@ -26,4 +29,5 @@ __all__ = [
     "load_topology",
     "parse_topology",
     "read_topology",
+    "topics_of",
 ]

@@ -18,11 +18,13 @@ from ironstream.topology.checks.processes import check_processes
 from ironstream.topology.checks.references import Names, check_references
 from ironstream.topology.checks.report import Report
 from ironstream.topology.checks.secrets import check_secrets
+from ironstream.topology.checks.sinks import check_sinks
 from ironstream.topology.checks.structure import sound_part, tell_all
 from ironstream.topology.faults import Fault, TopologyError, did_you_mean, quote
 from ironstream.topology.load import MAX_BYTES, load
 from ironstream.topology.model import Pipeline, Topology
 from ironstream.topology.resolve import declared_assets
+from ironstream.topology.sinks import SinkSorts
 
 AdapterModels = Mapping[str, type[BaseModel]]
 """Name of an adapter → the class of its configuration."""
@@ -41,19 +43,25 @@ class CheckResult:
         return [fault for fault in self.faults if fault.severity == "error"]
 
 
-def check_text(text: bytes, filename: str = "topology.yaml", adapters: AdapterModels | None = None) -> CheckResult:
+def check_text(
+    text: bytes,
+    filename: str = "topology.yaml",
+    adapters: AdapterModels | None = None,
+    sinks: SinkSorts | None = None,
+) -> CheckResult:
     """Check the bytes of a topology file. Never raises for what is in them.
 
     With `adapters`, each pipeline's adapter must be one of them and its `config` is validated by that class; without,
-    both are taken as they are. `filename` is for the messages.
+    both are taken as they are. So it is with `sinks` and the kind and `config` of each sink. `filename` is for the
+    messages.
     """
     with no_collection():
-        return _check(text, filename, adapters)
+        return _check(text, filename, adapters, sinks)
 
 
-def load_topology(path: Path, adapters: AdapterModels | None = None) -> Topology:
+def load_topology(path: Path, adapters: AdapterModels | None = None, sinks: SinkSorts | None = None) -> Topology:
     """The topology in a file, checked. Raises TopologyError with all faults when it cannot be read or used."""
-    return parse_topology(read_topology(path), path, adapters)
+    return parse_topology(read_topology(path), path, adapters, sinks)
 
 
 def read_topology(path: Path) -> bytes:
@@ -67,9 +75,11 @@ def read_topology(path: Path) -> bytes:
         raise TopologyError(message, [], "name a topology file that exists and that this user may read") from err
 
 
-def parse_topology(text: bytes, path: Path, adapters: AdapterModels | None = None) -> Topology:
+def parse_topology(
+    text: bytes, path: Path, adapters: AdapterModels | None = None, sinks: SinkSorts | None = None
+) -> Topology:
     """The topology in the bytes of the file `path`, checked. Raises TopologyError with all faults."""
-    result = check_text(text, str(path), adapters)
+    result = check_text(text, str(path), adapters, sinks)
     if result.topology is None:
         errors = result.errors
         listing = "\n".join(str(fault) for fault in result.faults)
@@ -78,7 +88,7 @@ def parse_topology(text: bytes, path: Path, adapters: AdapterModels | None = Non
     return result.topology
 
 
-def _check(text: bytes, filename: str, adapters: AdapterModels | None) -> CheckResult:
+def _check(text: bytes, filename: str, adapters: AdapterModels | None, sinks: SinkSorts | None) -> CheckResult:
     root, unreadable = load(text, filename)
     if root is None:
         return CheckResult(None, unreadable)
@@ -93,6 +103,7 @@ def _check(text: bytes, filename: str, adapters: AdapterModels | None) -> CheckR
     check_plant(topology, assets, report)
     check_alarms(topology, assets, whole, report)
     check_processes(topology, report)
+    check_sinks(topology, sinks, report)
     faults = sorted([*unreadable, *report.faults], key=lambda fault: (fault.line, fault.column))
     sound = whole and all(fault.severity == "warning" for fault in faults)
     return CheckResult(topology if sound else None, faults)

@@ -1,11 +1,12 @@
 """The JSON Schema that editors use, and the reference page of topology.yaml, both made from the model.
 
-`python -m adapters.reference`, which knows the adapters too, writes both files; tests compare them with what is checked
-in.
+`python -m ironstream.commands.reference`, which knows adapters and sinks too, writes both files; tests compare them with
+what is checked in.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ from ironstream.topology.model import (
     Parameter,
     Pipeline,
     Range,
+    SinkPart,
     Site,
     StateCondition,
     Tenant,
@@ -32,6 +34,7 @@ from ironstream.topology.model import (
     Window,
 )
 from ironstream.topology.model.alarms import CONDITION_KINDS
+from ironstream.topology.sinks import SinkSorts
 
 SCHEMA_FILE: Final = Path("topology.schema.json")
 REFERENCE_FILE: Final = Path("docs/topology.md")
@@ -41,14 +44,14 @@ _PAGES: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
     ("tenants[]", Tenant), ("sites[]", Site), ("machine_types[]", MachineType), ("assets[]", Asset),
     ("parameters[] of assets and machine types", Parameter), ("range of a parameter", Range),
     ("pipelines[]", Pipeline), ("alarms[]", Alarm), ("aggregate of an alarm", Aggregate),
-    ("condition of an alarm", Condition), ("state of a condition", StateCondition),
+    ("condition of an alarm", Condition), ("state of a condition", StateCondition), ("sinks[]", SinkPart),
 )  # fmt: skip
 
 _INTRODUCTION: Final = """\
 # topology.yaml
 
-One file declares the plant: tenants, sites, assets and their parameters, the pipelines that read them and the alarms
-that watch them. `ironstream check` names every fault with line, column and mend; editors complete and check it by
+One file declares the plant: tenants, sites, assets and their parameters, the pipelines that read them, the alarms that
+watch them and the sinks that store what comes of it. `ironstream check` names every fault with line, column and mend; editors complete and check it by
 `topology.schema.json` (first line `# yaml-language-server: $schema=topology.schema.json`). The file at the root of the
 repository is an example of everything below.
 
@@ -66,18 +69,14 @@ repository is an example of everything below.
   `l/min`, `Nm`, `rpm`, `%`, `psi`, `barg`. `C` and `F` are temperatures. Gauge pressure (`barg`, `psig`), `Nm3` and
   `Sm3` convert only among their own kind; 60 `rpm` are 1 `Hz`.
 
-This page is generated from the model: `python -m adapters.reference`.
+This page is generated from the model: `python -m ironstream.commands.reference`.
 """
 
 
-_ADAPTERS: Final = "#/$defs/adapter."
-"""Names of an adapter's classes are apart from those of the file, as both may have a `Range`."""
-
-
-def json_schema(adapters: AdapterModels | None = None) -> dict[str, Any]:
+def json_schema(adapters: AdapterModels | None = None, sinks: SinkSorts | None = None) -> dict[str, Any]:
     """The JSON Schema (2020-12) of topology.yaml. It holds the shape; `check` knows more (references, units, sense).
 
-    With `adapters`, the `config` of a pipeline is that of its adapter.
+    With `adapters`, the `config` of a pipeline is that of its adapter; with `sinks`, that of a sink is its kind's.
     """
     schema = Topology.model_json_schema(by_alias=True)
     definitions: dict[str, Any] = schema["$defs"]
@@ -89,24 +88,33 @@ def json_schema(adapters: AdapterModels | None = None) -> dict[str, Any]:
         {"anyOf": [{"required": ["from"]}, {"required": ["to"]}]},
     ]
     if adapters:
-        _add_adapters(definitions, adapters)
+        _add_configs(definitions, "Pipeline", "adapter", "adapter", adapters)
+    if sinks:
+        models = {name: sort.config_model for name, sort in sinks.items()}
+        _add_configs(definitions, "SinkPart", "kind", "sink", models)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "ironstream topology"} | schema
 
 
-def _add_adapters(definitions: dict[str, Any], adapters: AdapterModels) -> None:
-    models = list(dict.fromkeys(adapters.values()))
+def _add_configs(
+    definitions: dict[str, Any], part: str, field: str, family: str, by_name: Mapping[str, type[BaseModel]]
+) -> None:
+    """Make the `config` of a part that of what its `field` names.
+
+    The classes of a `family` have names apart from those of the file, as both may have a `Range`.
+    """
+    models = list(dict.fromkeys(by_name.values()))
     references, made = models_json_schema(
-        [(model, "validation") for model in models], by_alias=True, ref_template=_ADAPTERS + "{model}"
+        [(model, "validation") for model in models], by_alias=True, ref_template=f"#/$defs/{family}.{{model}}"
     )
-    definitions |= {_ADAPTERS.rpartition("/")[2] + name: made["$defs"][name] for name in made["$defs"]}
-    pipeline = definitions["Pipeline"]
-    pipeline["properties"]["adapter"]["enum"] = sorted(adapters)
-    pipeline["allOf"] = [
+    definitions |= {f"{family}.{name}": made["$defs"][name] for name in made["$defs"]}
+    definition = definitions[part]
+    definition["properties"][field]["enum"] = sorted(by_name)
+    definition["allOf"] = [
         {
-            "if": {"properties": {"adapter": {"const": name}}, "required": ["adapter"]},
+            "if": {"properties": {field: {"const": name}}, "required": [field]},
             "then": {"properties": {"config": references[model, "validation"]}, "required": _required(model)},
         }
-        for name, model in sorted(adapters.items())
+        for name, model in sorted(by_name.items())
     ]
 
 

@@ -24,7 +24,7 @@ from ironstream.gateway.processes.settings import Supervision
 from ironstream.gateway.processes.topology_file import TopologyFile, TopologyVersion
 from ironstream.gateway.publisher import KafkaPublisher, Publisher
 from ironstream.gateway.settings import GatewaySettings
-from ironstream.topology import AdapterModels, TopologyError
+from ironstream.topology import AdapterModels, SinkSorts, TopologyError
 
 _LOG_FLUSH_S = 5.0
 
@@ -42,6 +42,7 @@ class Gateway:
         settings: GatewaySettings,
         *,
         adapters: AdapterModels,
+        sinks: SinkSorts | None = None,
         command: Sequence[str],
         env: Mapping[str, str],
         buffer_dir: Path,
@@ -51,7 +52,7 @@ class Gateway:
         self._of_topology = name
         self._settings = settings
         self._supervision = supervision or Supervision()
-        self._file = TopologyFile(path, adapters, self._supervision.settle_s)
+        self._file = TopologyFile(path, adapters, self._supervision.settle_s, sinks=sinks)
         self._command = command
         self._env = env
         self._buffer_dir = buffer_dir

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from ironstream.topology import AdapterModels, Topology, TopologyError, parse_topology, read_topology
+from ironstream.topology import AdapterModels, SinkSorts, Topology, TopologyError, parse_topology, read_topology
 
 Signature = tuple[int, int, int] | None
 
@@ -23,11 +23,12 @@ class TopologyVersion:
 class TopologyFile:
     """Follows one file by looking at it. `current` is the newest good version, `refused` why a newer one is not it."""
 
-    def __init__(self, path: Path, adapters: AdapterModels, settle_s: float) -> None:
+    def __init__(self, path: Path, adapters: AdapterModels, settle_s: float, *, sinks: SinkSorts | None = None) -> None:
         self.path = path
         self.current: TopologyVersion | None = None
         self.refused: str | None = None
         self._adapters = adapters
+        self._sinks = sinks
         self._settle_s = settle_s
         self._seen: Signature = None
         self._refused_sha256: str | None = None
@@ -66,7 +67,7 @@ class TopologyFile:
             raise
 
     async def _check(self, text: bytes, digest: str) -> TopologyVersion:
-        topology = await asyncio.to_thread(parse_topology, text, self.path, self._adapters)
+        topology = await asyncio.to_thread(parse_topology, text, self.path, self._adapters, self._sinks)
         self.current = TopologyVersion(digest, topology)
         self.refused = self._refused_sha256 = None
         return self.current

@@ -58,6 +58,7 @@ def check_references(topology: Topology, names: Names, report: Report) -> None:
     _unique("assets", "asset", [(asset.tenant, asset.site, asset.id) for asset in topology.assets], report)
     _unique("pipelines", "pipeline", [(pipeline.id,) for pipeline in topology.pipelines], report)
     _unique("alarms", "alarm", [(alarm.id,) for alarm in topology.alarms], report)
+    _unique("sinks", "sink", [(sink.id,) for sink in topology.sinks], report)
     for index, machine_type in enumerate(topology.machine_types):
         _parameters(("machine_types", index, "parameters"), machine_type.parameters, report)
     for index, asset in enumerate(topology.assets):

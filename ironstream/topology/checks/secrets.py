@@ -9,18 +9,48 @@ from ironstream.topology.checks.report import Report
 from ironstream.topology.faults import quote
 from ironstream.topology.nodes import Node
 
+_KEYS = "api|access|private|shared|signing|encryption|secret|hmac|routing|integration"
 _SECRET_NAME = re.compile(
-    r"(.*[_-])?(password|passwd|passphrase|token|secret)|((.*[_-])?(api|access|private|shared|signing|encryption)[_-])?key",
+    rf"(.*[_-])?(password|passwd|passphrase|token|secret)|((.*[_-])?({_KEYS})[_-])?key|(.*-)?authorization",
     re.IGNORECASE,
 )
+_SECRET_LIST = re.compile(rf"(.*[_-])?(passwords|passphrases|tokens|secrets)|(.*[_-])?({_KEYS})[_-]keys", re.IGNORECASE)
 _REFERENCE = re.compile(r"\$\{secret:[^{}\s]+\}")
-_CREDENTIALS_IN_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:(?P<password>[^/\s@]+)@", re.IGNORECASE)
+_AFTER_SCHEME = re.compile(rf"(?:[A-Za-z][\w-]* )?{_REFERENCE.pattern}")
+"""What a header `Authorization` may hold."""
+_CREDENTIALS_IN_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:(?P<secret>[^/\s@]+)@", re.IGNORECASE)
+_QUERY_OF_URL = re.compile(r"[?&](?P<name>[\w.~-]+)=(?P<secret>[^&#\s]+)")
+_WORD_OF_DSN = re.compile(r"(?:^|\s)(?P<name>\w+)\s*=\s*(?P<secret>'(?:[^'\\]|\\.)*'|[^\s']\S*)")
+_DSN_NAMES = frozenset({"dsn", "conninfo", "connection_string"})
+_SIGNATURES = frozenset({"sig", "signature"})
+"""Whoever has a URL that is signed can use it."""
 
 
 def shown(name: str, value: object) -> str:
     """The value of a field for a message; what may be a secret is not shown."""
-    hidden = names_a_secret(name) or (isinstance(value, str) and _CREDENTIALS_IN_URL.search(value))
+    hidden = names_a_secret(name) or (isinstance(value, str) and _plain_part(name, value))
     return "what is there (not shown)" if hidden else quote(value)
+
+
+def _plain_part(name: str, text: str) -> str:
+    """What of a URL or a DSN is a secret in plain text, in words for a message; an empty text where nothing is."""
+    if "://" in text:
+        found = _CREDENTIALS_IN_URL.search(text)
+        if found and not _REFERENCE.fullmatch(found["secret"]):
+            return f"the URL in `{name}` holds a password"
+        named = next(filter(_is_plain, _QUERY_OF_URL.finditer(text)), None)
+        if named:
+            return f"the URL in `{name}` holds a secret, `{named['name']}`,"
+    elif name in _DSN_NAMES:
+        named = next(filter(_is_plain, _WORD_OF_DSN.finditer(text)), None)
+        if named:
+            return f"`{name}` holds a secret, `{named['name']}`,"
+    return ""
+
+
+def _is_plain(found: re.Match[str]) -> bool:
+    secret = names_a_secret(found["name"]) or found["name"] in _SIGNATURES
+    return secret and not _REFERENCE.fullmatch(found["secret"].strip("'"))
 
 
 @lru_cache(maxsize=1_024)
@@ -30,19 +60,27 @@ def names_a_secret(name: str) -> bool:
 
 
 def check_secrets(root: Node, report: Report) -> None:
-    """Every field whose name is that of a secret, and every URL with a password, must refer to one by name."""
+    """Every field whose name is that of a secret, and every URL or DSN with one, must refer to it by name."""
     for node in root.children():
         value = node.value
         if isinstance(value, (dict, list)):
             check_secrets(node, report)
             continue
-        name = node.key if isinstance(node.key, str) else ""
-        if names_a_secret(name) and value not in (None, "") and not isinstance(value, bool):
-            if not (isinstance(value, str) and _REFERENCE.fullmatch(value)):
-                mend = f"write {name}: ${{secret:NAME}} and give NAME to the process; then change the secret itself"
+        name, secret = _name_of(node)
+        if secret and value not in (None, "") and not isinstance(value, bool):
+            allowed = _AFTER_SCHEME if name.lower().endswith("authorization") else _REFERENCE
+            if not (isinstance(value, str) and allowed.fullmatch(value)):
+                field = f"{name}: " if isinstance(node.key, str) else ""
+                mend = f"write {field}${{secret:NAME}} and give NAME to the process; then change the secret itself"
                 report.error_at(node, f"`{name}` is a secret in plain text", mend)
-        elif isinstance(value, str) and "://" in value:
-            found = _CREDENTIALS_IN_URL.search(value)
-            if found and not _REFERENCE.fullmatch(found["password"]):
-                mend = "put ${secret:NAME} in its place and give NAME to the process; then change the secret itself"
-                report.error_at(node, f"the URL in `{name}` holds a password in plain text", mend)
+        elif isinstance(value, str) and (part := _plain_part(name, value)):
+            mend = "put ${secret:NAME} in its place and give NAME to the process; then change the secret itself"
+            report.error_at(node, f"{part} in plain text", mend)
+
+
+def _name_of(node: Node) -> tuple[str, bool]:
+    """The field that a value stands in, and whether that is for secrets; a value in a list has the list's."""
+    if isinstance(node.key, str):
+        return node.key, names_a_secret(node.key)
+    name = node.parent.key if node.parent is not None and isinstance(node.parent.key, str) else ""
+    return name, _SECRET_LIST.fullmatch(name) is not None

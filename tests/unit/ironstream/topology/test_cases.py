@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from adapters.modbus.config import ModbusTcpConfig
 from adapters.modbus.serial_config import ModbusRtuConfig
 from ironstream.topology import check_text
+from tests.support.sink_kinds import KINDS
 
 CASES = Path(__file__).parents[3] / "cases" / "topology"
 
@@ -34,7 +35,7 @@ def test_every_fault_is_told_with_its_place_and_mend(name: str) -> None:
     text = (CASES / name / "broken.yaml").read_bytes()
     expected = (CASES / name / "expected.txt").read_text(encoding="utf-8")
 
-    result = check_text(text, "broken.yaml", ADAPTERS)
+    result = check_text(text, "broken.yaml", ADAPTERS, KINDS)
 
     assert "".join(f"{fault}\n" for fault in result.faults) == expected
     assert (result.topology is None) == (": error: " in expected)

@@ -10,24 +10,32 @@ from jsonschema import Draft202012Validator
 from pydantic import BaseModel, Field
 from ruamel.yaml import YAML
 
-from adapters import reference
+from adapters.reference import ADAPTERS_FILE, adapters_text
 from adapters.registry import ADAPTERS, CONFIG_MODELS
+from ironstream.commands import reference
 from ironstream.gateway.adapter import AdapterKind
+from ironstream.sinks.reference import SINKS_FILE, sinks_text
+from ironstream.sinks.registry import SINKS
+from ironstream.sinks.sink import SinkKind
 from ironstream.topology import check_text, schema
+from ironstream.topology.model_pages import anchor, with_all_below
+from tests.support.sink_kinds import KINDS
 
-ROOT = Path(__file__).parents[3]
-HOW = "run `python -m adapters.reference` and commit what it writes"
+ROOT = Path(__file__).parents[4]
+HOW = "run `python -m ironstream.commands.reference` and commit what it writes"
 SAMPLES = sorted(ROOT.glob("adapters/*/sample*.yaml"))
+SINK_SAMPLES = sorted(ROOT.glob("ironstream/sinks/*/sample*.yaml"))
 
 
-def errors(text: str) -> list[str]:
+def errors(text: str, sinks: Mapping[str, SinkKind] | None = None) -> list[str]:
     data = YAML(typ="safe", pure=True).load(text)
-    return [error.message for error in Draft202012Validator(schema.json_schema(CONFIG_MODELS)).iter_errors(data)]
+    validator = Draft202012Validator(schema.json_schema(CONFIG_MODELS, sinks))
+    return [error.message for error in validator.iter_errors(data)]
 
 
-def as_topology(sample: Path) -> str:
+def as_topology(sample: Path, section: str = "pipelines") -> str:
     lines = sample.read_text(encoding="utf-8").splitlines()
-    return "version: 1\npipelines:\n  -\n" + "".join(f"    {line}\n" for line in lines)
+    return f"version: 1\n{section}:\n  -\n" + "".join(f"    {line}\n" for line in lines)
 
 
 def test_the_schema_that_is_checked_in_is_that_of_the_models() -> None:
@@ -35,7 +43,11 @@ def test_the_schema_that_is_checked_in_is_that_of_the_models() -> None:
 
 
 def test_the_page_of_adapters_that_is_checked_in_is_that_of_the_models() -> None:
-    assert (ROOT / reference.ADAPTERS_FILE).read_text(encoding="utf-8") == reference.adapters_text(), HOW
+    assert (ROOT / ADAPTERS_FILE).read_text(encoding="utf-8") == adapters_text(), HOW
+
+
+def test_the_page_of_sinks_that_is_checked_in_is_that_of_the_models() -> None:
+    assert (ROOT / SINKS_FILE).read_text(encoding="utf-8") == sinks_text(), HOW
 
 
 def test_the_page_of_topology_yaml_that_is_checked_in_is_that_of_the_model() -> None:
@@ -45,7 +57,7 @@ def test_the_page_of_topology_yaml_that_is_checked_in_is_that_of_the_model() -> 
 def test_all_files_are_written_below_the_root(tmp_path: Path) -> None:
     written = reference.write(tmp_path)
 
-    names = [schema.SCHEMA_FILE, schema.REFERENCE_FILE, reference.ADAPTERS_FILE]
+    names = [schema.SCHEMA_FILE, schema.REFERENCE_FILE, ADAPTERS_FILE, SINKS_FILE]
     assert [path.relative_to(tmp_path) for path in written] == names
     assert all(path.stat().st_size > 0 for path in written)
 
@@ -66,6 +78,31 @@ def test_the_schema_refuses_a_config_that_the_adapter_refuses(config: str) -> No
 
 def test_the_schema_refuses_an_adapter_that_there_is_not() -> None:
     assert errors("version: 1\npipelines: [{id: p, adapter: modbus}]") != []
+
+
+@pytest.mark.parametrize(
+    "sink",
+    [
+        "{id: s, kind: folder}",
+        "{id: s, kind: folder, config: {rows: 5}}",
+        "{id: s, kind: folder, config: {path: /a, rows: many}}",
+        "{id: s, kind: foldr, config: {path: /a}}",
+        "{id: s, kind: pager, config: {path: /a}}",
+    ],
+)
+def test_the_schema_refuses_a_sink_that_the_check_refuses(sink: str) -> None:
+    text = f"version: 1\nsinks: [{sink}]"
+
+    assert errors(text, KINDS) != []
+    assert check_text(text.encode(), sinks=KINDS).topology is None
+
+
+@pytest.mark.parametrize("sink", ["{id: s, kind: twin}", "{id: s, kind: folder, config: {path: /a, rows: 5}}"])
+def test_the_schema_takes_a_sink_that_the_check_takes(sink: str) -> None:
+    text = f"version: 1\nsinks: [{sink}]"
+
+    assert errors(text, KINDS) == []
+    assert check_text(text.encode(), sinks=KINDS).faults == []
 
 
 class Range(BaseModel):
@@ -100,7 +137,7 @@ def test_classes_of_an_adapter_do_not_displace_those_of_the_file() -> None:
 
 
 def test_the_page_has_a_chapter_for_each_folder_and_one_for_what_all_share() -> None:
-    page = reference.adapters_text(with_other())
+    page = adapters_text(with_other())
 
     assert "### other\n\nAll of it has defaults." in page
     assert "| `range` | [Range](#every-adapter-range) | – | A \\| B. |" in page
@@ -109,8 +146,8 @@ def test_the_page_has_a_chapter_for_each_folder_and_one_for_what_all_share() -> 
 
 @pytest.mark.parametrize("adapters", [ADAPTERS, with_other()])
 def test_every_link_of_the_page_leads_to_a_heading(adapters: Mapping[str, AdapterKind]) -> None:
-    page = reference.adapters_text(adapters)
-    headings = {reference.anchor(line.lstrip("# ")) for line in page.splitlines() if line.startswith("#")}
+    page = adapters_text(adapters)
+    headings = {anchor(line.lstrip("# ")) for line in page.splitlines() if line.startswith("#")}
 
     assert set(re.findall(r"\(#([^)]*)\)", page)) <= headings
     assert set(adapters) <= headings
@@ -120,7 +157,7 @@ def test_every_link_of_the_page_leads_to_a_heading(adapters: Mapping[str, Adapte
 def test_every_field_of_every_adapter_has_a_description(name: str) -> None:
     lacking = [
         f"{model.__name__}.{field}"
-        for model in reference.with_all_below([ADAPTERS[name].config_model, ADAPTERS[name].tag_model])
+        for model in with_all_below([ADAPTERS[name].config_model, ADAPTERS[name].tag_model])
         for field, detail in model.model_fields.items()
         if not detail.description
     ]
@@ -150,3 +187,51 @@ def test_a_device_of_which_no_tag_is_known_yet_can_be_described_for_browsing(sam
     address = {key: value for key, value in pipeline["config"].items() if key in required - kind.blank.keys()}
 
     kind.config_model.model_validate({**kind.blank, **address})
+
+
+def test_the_page_of_sinks_tells_of_every_kind_which_topics_it_takes_and_gets() -> None:
+    page = sinks_text(KINDS)
+
+    everything = "telemetry.clean, aggregates, events.clean, alarms.clean"
+    assert f"| [folder](#folder) | Writes files. | {everything} | {everything} |" in page
+    assert "| [pager](#pager) | Pages people. | alarms.clean | alarms.clean |" in page
+    assert "| [twin](#twin) | Keeps the newest. | aggregates | telemetry.1min |" in page
+    assert "### folder\n\nA folder that takes everything." in page
+    assert "| `rows` | whole number, ≥ 1 | `1000` | Rows in a file. |" in page
+
+
+@pytest.mark.parametrize("sinks", [SINKS, KINDS], ids=["registry", "fakes"])
+def test_every_link_of_the_page_of_sinks_leads_to_a_heading(sinks: Mapping[str, SinkKind]) -> None:
+    page = sinks_text(sinks)
+    headings = {anchor(line.lstrip("# ")) for line in page.splitlines() if line.startswith("#")}
+
+    assert set(re.findall(r"\(#([^)]*)\)", page)) <= headings
+    assert set(sinks) <= headings
+    for linked in re.findall(r"\(\.\./([^)#]*)\)", page):
+        assert (ROOT / linked).is_file(), linked
+
+
+@pytest.mark.parametrize("name", sorted(SINKS))
+def test_every_field_of_every_sink_has_a_description(name: str) -> None:
+    lacking = [
+        f"{model.__name__}.{field}"
+        for model in with_all_below([SINKS[name].config_model])
+        for field, detail in model.model_fields.items()
+        if not detail.description
+    ]
+    assert lacking == []
+
+
+@pytest.mark.parametrize("sample", SINK_SAMPLES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_sample_is_a_sink_that_the_check_and_the_schema_take(sample: Path) -> None:
+    text = as_topology(sample, "sinks")
+    result = check_text(text.encode(), str(sample), CONFIG_MODELS, SINKS)
+
+    assert [str(fault) for fault in result.errors] == []
+    assert errors(text, SINKS) == []
+
+
+def test_every_kind_of_sink_has_a_sample() -> None:
+    used = {YAML(typ="safe").load(sample)["kind"] for sample in SINK_SAMPLES}
+
+    assert used == set(SINKS)
