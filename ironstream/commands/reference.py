@@ -1,7 +1,7 @@
 """`python -m ironstream.commands.reference`: writes what is generated from the models.
 
-That is the schema for editors, and the reference pages of topology.yaml, of the adapters and of the sinks. Tests compare
-all of them with what is checked in.
+That is the schema for editors, and the reference pages of topology.yaml, of the adapters and of the sinks. Tests
+compare all of them with what is checked in.
 """
 
 from __future__ import annotations

@@ -25,9 +25,9 @@ _INTRODUCTION: Final = """\
 # Sinks
 
 A sink of [topology.yaml](topology.md) names its kind, and has that kind's configuration under `config`. Here is every
-field of every kind; those of every sink (`id`, `topics`, `batch_rows`, …) are in [topology.yaml](topology.md#sinks). Unknown
-fields are errors; editors complete them by `topology.schema.json`; `ironstream check` names every fault with its line. A
-secret is written `${secret:NAME}`.
+field of every kind; those that every sink has (`id`, `topics`, `batch_rows`, …) are in
+[topology.yaml](topology.md#sinks). Unknown fields are errors; editors complete them by `topology.schema.json`;
+`ironstream check` names every fault with its line. A secret is written `${secret:NAME}`.
 
 - `ironstream sink NAME` runs a sink, `--all` every enabled one. Each has its own consumer group: one that stands still
   holds up no other, and goes on where it was.

@@ -18,8 +18,8 @@ ChapterOf = Callable[[type[BaseModel]], str | None]
 def chapters(kinds: Mapping[str, type[BaseModel]], chapter_of: ChapterOf, folders: str, shared: str) -> Iterator[str]:
     """A chapter for each folder below `folders`, with its README linked, then one (`shared`) for what all share.
 
-    Each class of `kinds`, and all that their fields are made of, has a heading (the kind's name, where it has one), what
-    it says of itself, and a table of its fields.
+    Each class of `kinds`, and all that their fields are made of, has a heading (the kind's name, where it has one),
+    what it says of itself, and a table of its fields.
     """
     names = {model: name for name, model in sorted(kinds.items(), reverse=True)}
     models = with_all_below(model for _, model in sorted(kinds.items()))

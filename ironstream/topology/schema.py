@@ -1,7 +1,7 @@
 """The JSON Schema that editors use, and the reference page of topology.yaml, both made from the model.
 
-`python -m ironstream.commands.reference`, which knows adapters and sinks too, writes both files; tests compare them with
-what is checked in.
+`python -m ironstream.commands.reference`, which knows adapters and sinks too, writes both files; tests compare them
+with what is checked in.
 """
 
 from __future__ import annotations
@@ -51,9 +51,10 @@ _INTRODUCTION: Final = """\
 # topology.yaml
 
 One file declares the plant: tenants, sites, assets and their parameters, the pipelines that read them, the alarms that
-watch them and the sinks that store what comes of it. `ironstream check` names every fault with line, column and mend; editors complete and check it by
-`topology.schema.json` (first line `# yaml-language-server: $schema=topology.schema.json`). The file at the root of the
-repository is an example of everything below.
+watch them and the sinks that store what comes of it. `ironstream check` names every fault with line, column and mend;
+editors complete and check it by `topology.schema.json` (first line
+`# yaml-language-server: $schema=topology.schema.json`). The file at the root of the repository is an example of
+everything below but `sinks`, whose kinds have [samples of their own](sinks.md).
 
 - It is YAML 1.2: `on`, `yes` and `no` are texts, booleans are `true` and `false`. One document, UTF-8, at most 4 MiB,
   32 levels deep. Keys may not be doubled, tags and merge keys are refused, and anchors are meant for a few values only:

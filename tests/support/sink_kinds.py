@@ -64,7 +64,7 @@ class FakeSink:
 
     config: FolderConfig | PagerConfig | TwinConfig
     done: list[str] = field(default_factory=list)
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
     def prepare(self, chunk: Chunk) -> Prepared[list[bytes]]:
         return Prepared([], np.zeros(0, np.int64), 0)

@@ -61,7 +61,7 @@ def _topics(
         message = f"{quote(topic)} is no topic that a sink takes"
         if prefix and topic.removeprefix(prefix) in known:
             mend = f"write {topic.removeprefix(prefix)}: the prefix of the deployment is put before it"
-        elif size_s in sizes:
+        elif size_s is not None and size_s in sizes:
             mend = f"write {Topic.aggregates(size_s)}, the name of the topic of that size"
         elif size_s is not None:
             message = f"there is no topic {quote(topic)}, for there is no window of {size_s} s"
