@@ -17,6 +17,7 @@ from ironstream.commands import (
     doctor,
     gateway,
     ledger,
+    sink,
     tables,
     tail,
     topics,
@@ -48,6 +49,7 @@ app.command(rich_help_panel=_RUN)(up.up)
 app.command(rich_help_panel=_RUN)(worker.worker)
 app.command(rich_help_panel=_RUN)(gateway.gateway)
 app.add_typer(adapter.app, name="adapter", rich_help_panel=_RUN)
+app.add_typer(sink.app, name="sink", rich_help_panel=_RUN)
 app.command(rich_help_panel=_RUN)(check.check)
 app.command(rich_help_panel=_RUN)(topics.topics)
 app.add_typer(alarms.app, name="alarms", rich_help_panel=_LOOK)

@@ -8,6 +8,8 @@ from typing import Final, Protocol
 from ironstream.domain.times import MAX_US, to_iso
 
 PREFIX: Final = "dlq-"
+SINK_HEADER: Final = PREFIX + "sink"
+"""On dlq.sinks: the id of the sink whose target refused the record."""
 
 
 class Refused(Protocol):

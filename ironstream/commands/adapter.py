@@ -9,30 +9,28 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from ironstream.commands import adapter_tags
 from ironstream.commands.adapter_browse import browse
 from ironstream.commands.adapter_pipelines import enabled_pipelines
 from ironstream.commands.adapter_read import read
+from ironstream.commands.groups import RunByDefault
 from ironstream.commands.options import BootstrapOption, TopologyOption, export_settings, settings_of
 from ironstream.errors import ConfigurationError
 
 
-class _RunByDefault(TyperGroup):
-    """`adapter NAME` means `adapter run NAME`."""
+class _RunConfigJson(RunByDefault):
+    """`adapter` alone runs what CONFIG_JSON describes."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put `run` before what is no command of the group."""
-        if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
-            args.insert(0, "run")
-        elif not args and os.environ.get("CONFIG_JSON"):
+        """Add `run` where the environment says what."""
+        if not args and os.environ.get("CONFIG_JSON"):
             args.append("run")
         return super().parse_args(ctx, args)
 
 
 app = typer.Typer(
-    cls=_RunByDefault,
+    cls=_RunConfigJson,
     no_args_is_help=True,
     help="Read machines into Kafka: `ironstream adapter NAME` runs a pipeline of topology.yaml.",
 )

@@ -18,10 +18,10 @@ from ironstream.commands.adapter_pipelines import (
     SetOption,
     pipeline_of,
     shown,
-    without_secrets,
 )
 from ironstream.commands.options import OutputOption, TopologyOption, export_settings, settings_of
 from ironstream.commands.output import Output, err, print_json, print_table, progress
+from ironstream.commands.redacted import without_secrets
 from ironstream.errors import ConfigurationError
 
 if TYPE_CHECKING:

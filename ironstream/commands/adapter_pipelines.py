@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
-from ironstream.errors import ConfigurationError, IronstreamError
+from ironstream.errors import ConfigurationError
 from ironstream.gateway.pipeline import PipelineSpec
 
 AdapterOption = Annotated[
@@ -90,17 +89,6 @@ def pipeline_described(adapter: str, config: str | None, settings: Sequence[str]
     if faults:
         raise ConfigurationError("\n".join(faults), "`ironstream adapter browse --help` shows an example.")
     return PipelineSpec(id=_DESCRIBED, adapter=adapter, asset_id=_DESCRIBED, config=fields)
-
-
-@contextmanager
-def without_secrets(redact: Callable[[str], str]) -> Iterator[None]:
-    """Takes the secrets of the configuration out of an error on its way to the terminal."""
-    try:
-        yield
-    except IronstreamError as error:
-        shown = IronstreamError(redact(error.message), redact(error.hint))
-        shown.exit_code = error.exit_code
-        raise shown from None
 
 
 def _object(text: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from ironstream.commands.options import BootstrapOption, OutputOption, settings_
 from ironstream.commands.output import Output, clock, out, print_json, print_table, progress, run
 from ironstream.commands.records import as_json, headers_of, text_of
 from ironstream.contract import Topic
+from ironstream.dlq import SINK_HEADER
 from ironstream.errors import ConfigurationError
 from ironstream.settings import Settings
 
@@ -24,10 +25,11 @@ app = typer.Typer(no_args_is_help=True, help="Dead letters: records that were re
 
 @dataclass(slots=True)
 class Refusals:
-    """Dead letters of one topic with one reason."""
+    """Dead letters of one topic with one reason; on dlq.sinks those of one sink."""
 
     topic: str
     reason: str
+    sink: str | None = None
     count: int = 0
     last_ms: int = -1
     last_id: str = ""
@@ -44,6 +46,7 @@ class Refusals:
 @app.command("list")
 def list_reasons(
     reason: Annotated[str | None, typer.Option(help="Only this reason, and its records one by one.")] = None,
+    sink: Annotated[str | None, typer.Option(metavar="NAME", help="Only what this sink could not write.")] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many records of a reason.")] = 20,
     bootstrap: BootstrapOption = None,
     output: OutputOption = Output.TABLE,
@@ -55,9 +58,11 @@ def list_reasons(
       ironstream dlq list
 
       ironstream dlq list --reason malformed
+
+      ironstream dlq list --sink archive
     """
     settings = settings_of(bootstrap=bootstrap)
-    groups, records = run(_read(settings, reason, limit), settings.bootstrap)
+    groups, records = run(_read(settings, reason, sink, limit), settings.bootstrap)
     if reason is not None:
         if output is Output.JSON:
             print_json([as_json(topic, record) for topic, record in records])
@@ -71,8 +76,8 @@ def list_reasons(
     elif output is Output.JSON:
         print_json(
             [
-                {"topic": one.topic, "reason": one.reason, "count": one.count, "last_timestamp_ms": one.last_ms,
-                 "last_record": one.last_id, "last_detail": one.last_detail}
+                {"topic": one.topic, "sink": one.sink, "reason": one.reason, "count": one.count,
+                 "last_timestamp_ms": one.last_ms, "last_record": one.last_id, "last_detail": one.last_detail}
                 for one in groups
             ]
         )  # fmt: skip
@@ -80,7 +85,14 @@ def list_reasons(
         out().print("No dead letters.")
     else:
         rows_ = [
-            (one.topic, one.reason, one.count, clock(one.last_ms), one.last_id.rsplit(".", 1)[-1], one.last_detail)
+            (
+                f"{one.topic} of {one.sink}" if one.sink else one.topic,
+                one.reason,
+                one.count,
+                clock(one.last_ms),
+                one.last_id.rsplit(".", 1)[-1],
+                one.last_detail,
+            )
             for one in groups
         ]
         print_table("Dead letters", ("topic", "reason", "count", "last (UTC)", "last record", "detail"), rows_)
@@ -110,23 +122,29 @@ def show(
     console.print(f"{headers.get('dlq-reason')}: {headers.get('dlq-detail')}", style="bold red", markup=False)
     source = f"{headers.get('dlq-topic')}/{headers.get('dlq-partition')}/{headers.get('dlq-offset')}"
     console.print(f"from {source} at {headers.get('dlq-time')}, key {text_of(found.key)}", markup=False)
+    if sink := headers.get(SINK_HEADER):
+        console.print(f"refused by the target of sink {sink}", markup=False)
     print_table("Headers", ("name", "value"), headers.items())
     console.print("Value", style="italic")
     console.print(text_of(found.value) or "(none)", markup=False)
 
 
-async def _read(settings: Settings, reason: str | None, limit: int) -> tuple[list[Refusals], list[tuple[str, Any]]]:
-    groups: dict[tuple[str, str], Refusals] = {}
+async def _read(
+    settings: Settings, reason: str | None, sink: str | None, limit: int
+) -> tuple[list[Refusals], list[tuple[str, Any]]]:
+    groups: dict[tuple[str, str, str | None], Refusals] = {}
     records: list[tuple[str, Any]] = []
-    async with LogReader(settings, TOPICS, missing_ok=True) as reader:
+    async with LogReader(settings, TOPICS if sink is None else [Topic.DLQ_SINKS], missing_ok=True) as reader:
         await reader.to_beginning()
         with progress() as bar:
             task = bar.add_task("reading dead letters", total=None)
             async for record in reader.until_end(lambda done, total: bar.update(task, completed=done, total=total)):
                 topic, headers = reader.topic_of(record), headers_of(record)
-                why = headers.get("dlq-reason") or "unknown"
+                why, of = headers.get("dlq-reason") or "unknown", headers.get(SINK_HEADER)
+                if sink is not None and of != sink:
+                    continue
                 if reason is None:
-                    group = groups.setdefault((topic, why), Refusals(topic, why))
+                    group = groups.setdefault((topic, why, of), Refusals(topic, why, of))
                     group.add(record, headers.get("dlq-detail") or "")
                 elif why == reason:
                     records.append((topic, record))

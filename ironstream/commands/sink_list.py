@@ -1,0 +1,104 @@
+"""`ironstream sink list`: does every sink run, how far is it, and how far behind?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.text import Text
+
+from ironstream.commands.options import BootstrapOption, OutputOption, TopologyOption, settings_of
+from ironstream.commands.output import Output, out, print_json, print_table, progress, run
+from ironstream.commands.sink_groups import SinkGroups
+from ironstream.commands.sink_named import NamedSink, declared_sinks
+from ironstream.domain.times import to_iso
+from ironstream.settings import Settings
+from ironstream.sinks.group import Place, Standing, group_of, written_until_ms
+
+
+@dataclass(frozen=True, slots=True)
+class SinkState:
+    """A sink as it is: the members of its group, where that stands, and until when everything is written."""
+
+    sink: NamedSink
+    group: str
+    members: list[str]
+    standings: list[Standing]
+    last_times_ms: Mapping[Place, int]
+
+    @property
+    def lag(self) -> int:
+        """Offsets of all its topics that it has yet to deal with."""
+        return sum(standing.lag for standing in self.standings)
+
+    @property
+    def written_until(self) -> str | None:
+        """When the record came in up to which everything is written; None: not known, or nothing is yet."""
+        time_ms = written_until_ms(self.standings, self.last_times_ms)
+        return None if time_ms is None else to_iso(time_ms * 1000)
+
+
+def list_sinks(
+    bootstrap: BootstrapOption = None,
+    topology: TopologyOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """List the sinks of topology.yaml: whether each runs, how many records wait for it, how far it is.
+
+    `lag` counts records of its topics that it has not written yet. `written until` is when the record came in up to
+    which all is written, by what it has committed.
+
+    Examples:
+
+      ironstream sink list
+
+      ironstream sink list --output json
+    """
+    settings = settings_of(bootstrap=bootstrap, topology=topology)
+    sinks = declared_sinks(settings)
+    states = run(_look(settings, sinks), settings.bootstrap) if sinks else []
+    if output is Output.JSON:
+        print_json([_as_json(state) for state in states])
+    elif not states:
+        out().print(f"{settings.topology} declares no sinks.", markup=False)
+    else:
+        columns = ("sink", "kind", "state", "lag", "written until (UTC)", "topics")
+        print_table("", columns, [_row(state) for state in states])
+
+
+async def _look(settings: Settings, sinks: Sequence[NamedSink]) -> list[SinkState]:
+    states = []
+    topics = dict.fromkeys(topic for sink in sinks for topic in sink.topics)
+    async with SinkGroups(settings, topics) as groups:
+        with progress() as bar:
+            for sink in bar.track(sinks, description="looking at sinks"):
+                group = group_of(settings.application_id, sink.part.id)
+                standings = await groups.standings(group, sink.topics)
+                times = await groups.last_times_ms(standings)
+                states.append(SinkState(sink, group, await groups.members(group), standings, times))
+    return states
+
+
+def _as_json(state: SinkState) -> dict[str, Any]:
+    return {
+        "id": state.sink.part.id,
+        "kind": state.sink.part.kind,
+        "enabled": state.sink.part.enabled,
+        "topics": state.sink.topics,
+        "group": state.group,
+        "members": state.members,
+        "lag": state.lag,
+        "written_until": state.written_until,
+        "partitions": [asdict(standing) | {"lag": standing.lag} for standing in state.standings],
+    }
+
+
+def _row(state: SinkState) -> list[Any]:
+    part = state.sink.part
+    running = bool(state.members)
+    word = "running" if running else "stopped" if part.enabled else "disabled"
+    # one that is to run and does not is what the reader looks for
+    style = "green" if running else "bold yellow" if part.enabled else "dim"
+    until = (state.written_until or "").replace("T", " ").removesuffix("Z")
+    return [part.id, part.kind, Text(word, style=style), state.lag, until, ", ".join(state.sink.topics)]

@@ -1,0 +1,33 @@
+"""From a sink of topology.yaml to what its kind needs of it: secrets in their places, validated again with them."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ValidationError
+
+from ironstream.errors import ConfigurationError
+from ironstream.gateway.build import validation_faults
+from ironstream.gateway.secrets import Redactor, resolve
+from ironstream.gateway.settings import GatewaySettings
+from ironstream.sinks.sink import SinkKind
+from ironstream.topology import SinkPart
+
+
+async def configured(part: SinkPart, kind: SinkKind, settings: GatewaySettings) -> tuple[BaseModel, Redactor]:
+    """The configuration of a sink, and what hides its secrets.
+
+    Raises ConfigurationError that names every fault, without any secret.
+    """
+    try:
+        config, redact = await resolve(part.config, settings)
+    except ConfigurationError as error:
+        raise ConfigurationError(_named(part, error.message.splitlines()), error.hint) from None
+    try:
+        return kind.config_model.model_validate(config), redact
+    except ValidationError as error:
+        faults = [redact(fault) for fault in validation_faults(error)]
+        # not `from error`: it holds the values, secrets among them
+        raise ConfigurationError(_named(part, faults), "mend the configuration, or the secret, that is named") from None
+
+
+def _named(part: SinkPart, faults: list[str]) -> str:
+    return "\n".join(f"sink {part.id}: {fault}" for fault in faults)
