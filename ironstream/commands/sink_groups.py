@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
-import stamina
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CommitFailedError, KafkaError, for_code
@@ -16,8 +15,9 @@ from ironstream.errors import IronstreamError
 from ironstream.settings import Settings
 from ironstream.sinks.group import Place, Standing
 
+T = TypeVar("T")
 _PATIENCE_S: Final = 10.0
-"""A broker that has just begun to look after groups says for a moment that it does not."""
+_PAUSE_S: Final = 0.1
 _FETCH_BYTES: Final = 64 * 1024
 
 
@@ -32,14 +32,13 @@ class SinkGroups:
         self._settings = settings
         self._reader = LogReader(settings, topics, missing_ok=True)
         self._admin = AIOKafkaAdminClient(client_id="ironstream-sink", **settings.kafka_client_kwargs())
-        self._coordinators: dict[str, int] = {}
 
     async def __aenter__(self) -> SinkGroups:
         try:
             await self._admin.start()
             await self._reader.__aenter__()
         except BaseException:
-            await self._admin.close()
+            await self.__aexit__()
             raise
         return self
 
@@ -49,10 +48,7 @@ class SinkGroups:
 
     async def members(self, group: str) -> list[str]:
         """Every member of a group, by its client id and address; none where the group is not known."""
-        (response,) = await self._admin.describe_consumer_groups([group], await self._coordinator(group))
-        described = response.to_object()["groups"][0]
-        if described["error_code"]:
-            raise for_code(described["error_code"])(f"group {group}")
+        described = await _patiently(lambda: self._described(group))
         return sorted(
             f"{member['client_id']} on {member['client_host'].lstrip('/')}" for member in described["members"]
         )
@@ -62,11 +58,12 @@ class SinkGroups:
         partitions = self._partitions(topics)
         firsts = await self._reader.consumer.beginning_offsets(partitions)
         ends = await self._reader.consumer.end_offsets(partitions)
-        offsets = await self._admin.list_consumer_group_offsets(group, await self._coordinator(group))
-        committed = {tp: found.offset for tp, found in offsets.items() if found.offset >= 0}
+        # by a consumer, for the admin client takes a group whose offsets cannot be told for one that has none
+        async with self._in_group(group) as consumer:
+            committed = await asyncio.gather(*map(consumer.committed, partitions))
         return [
-            Standing(self._reader.topic_of(tp), tp.partition, firsts[tp], ends[tp], committed.get(tp))
-            for tp in partitions
+            Standing(self._reader.topic_of(tp), tp.partition, firsts[tp], ends[tp], offset)
+            for tp, offset in zip(partitions, committed, strict=True)
         ]
 
     async def offsets_since(self, topics: Iterable[str], time_ms: int) -> dict[Place, int]:
@@ -86,6 +83,8 @@ class SinkGroups:
             for at in standings
             if at.committed is not None and at.first < at.committed <= at.end
         }
+        if not wanted:
+            return {}
         consumer = AIOKafkaConsumer(
             **self._settings.kafka_client_kwargs(),
             enable_auto_commit=False,
@@ -118,32 +117,41 @@ class SinkGroups:
         to = {
             TopicPartition(self._settings.topic(topic), number): offset for (topic, number), offset in offsets.items()
         }
-        consumer = AIOKafkaConsumer(**self._settings.kafka_client_kwargs(), group_id=group, enable_auto_commit=False)
-        await consumer.start()
         try:
-            # assigned and not subscribed: it does not join the group
-            consumer.assign(list(to))
-            await consumer.commit(to)
+            async with self._in_group(group) as consumer:
+                consumer.assign(list(to))
+                await consumer.commit(to)
         except CommitFailedError as error:
             # somebody has joined since
             raise _runs(sink, await self.members(group)) from error
-        finally:
-            await consumer.stop()
 
     def _partitions(self, topics: Iterable[str]) -> list[TopicPartition]:
         names = {self._settings.topic(topic) for topic in topics}
         return [tp for tp in self._reader.partitions if tp.topic in names]
 
-    async def _coordinator(self, group: str) -> int:
-        if group not in self._coordinators:
-            async for attempt in stamina.retry_context(on=_passes, attempts=None, timeout=_PATIENCE_S):
-                with attempt:
-                    self._coordinators[group] = await self._admin.find_coordinator(group)
-        return self._coordinators[group]
+    async def _described(self, group: str) -> Any:
+        (response,) = await self._admin.describe_consumer_groups([group])
+        described = response.to_object()["groups"][0]
+        if described["error_code"]:
+            raise for_code(described["error_code"])(f"group {group}")
+        return described
+
+    def _in_group(self, group: str) -> AIOKafkaConsumer:
+        """A consumer that speaks for a group; subscribed to nothing, it does not join it."""
+        return AIOKafkaConsumer(**self._settings.kafka_client_kwargs(), group_id=group, enable_auto_commit=False)
 
 
-def _passes(error: Exception) -> bool:
-    return isinstance(error, KafkaError) and error.retriable
+async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """Ask until the broker can tell: one that has just begun to look after groups cannot yet."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + _PATIENCE_S
+    while True:
+        try:
+            return await ask()
+        except KafkaError as error:
+            if not error.retriable or loop.time() > until:
+                raise
+        await asyncio.sleep(_PAUSE_S)
 
 
 def _runs(sink: str, members: Sequence[str]) -> SinkRunsError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,7 +41,7 @@ class FolderConfig(Part):
 
     path: str = Field(description="Folder to write to.")
     rows: int = Field(default=1000, ge=1, description="Rows in a file.")
-    password: str = Field(default="", description="What it is encrypted with.")
+    password: str = Field(default="", max_length=64, description="What it is encrypted with.")
 
     @property
     def claims(self) -> Sequence[str]:
@@ -72,6 +73,8 @@ class FakeSink:
     async def connect(self) -> None:
         self.done.append("connect")
         password = getattr(self.config, "password", "")
+        if password == "gone":
+            await asyncio.Event().wait()
         if password.startswith("wrong"):
             raise SinkUnavailableError(f"the folder refuses {password}", f"give another than {password}")
 
@@ -83,7 +86,7 @@ class FakeSink:
 
 
 BUILT: list[FakeSink] = []
-"""Every sink that was made, the newest last; `fake_sinks` empties it."""
+"""Every sink that was made, the newest last; a test empties it."""
 
 
 def _build(config: Any, context: SinkContext) -> FakeSink:
@@ -100,8 +103,8 @@ async def _test_pager(config: Any, context: SinkContext) -> str:
 async def _compact(config: Any, context: SinkContext, options: CompactOptions) -> CompactSummary:
     for done in range(3):
         options.progress(done, 2)
-    if config.password == "wrong":
-        raise SinkUnavailableError("the folder refuses wrong", "give another password than wrong")
+    if config.password.startswith("wrong"):
+        raise SinkUnavailableError(f"the folder refuses {config.password}", "give another")
     return CompactSummary(directories=2, merged=10 if options.every else 5, made=1, bytes_before=1000,
                           bytes_after=0 if options.dry_run else 400)  # fmt: skip
 
