@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
-from ironstream.commands.options import OutputOption, TopologyOption, export_settings, settings_of
+from ironstream.commands.options import OutputOption, TopologyOption, settings_of
 from ironstream.commands.output import Output, out, print_json, progress
 from ironstream.commands.redacted import without_secrets
 from ironstream.commands.sink_named import NameArgument, NamedSink, sink_named
 from ironstream.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from ironstream.gateway.settings import GatewaySettings
     from ironstream.sinks.sink import CompactSummary
 
 
@@ -40,11 +39,8 @@ def compact(
 
       ironstream sink compact archive
     """
-    export_settings(topology=topology)
-    from adapters.__main__ import settings_from_environment
-
-    sink = sink_named(settings_of(), name)
-    summary = asyncio.run(_compact(sink, settings_from_environment(), every=every, dry_run=dry_run))
+    sink = sink_named(settings_of(topology=topology), name)
+    summary = asyncio.run(_compact(sink, every=every, dry_run=dry_run))
     if output is Output.JSON:
         print_json({"id": name, "kind": sink.part.kind, "dry_run": dry_run, **asdict(summary)})
         return
@@ -57,7 +53,8 @@ def compact(
     console.print(Text(f"{summary.directories:,} directories{size}", style="dim"))
 
 
-async def _compact(sink: NamedSink, settings: GatewaySettings, *, every: bool, dry_run: bool) -> CompactSummary:
+async def _compact(sink: NamedSink, *, every: bool, dry_run: bool) -> CompactSummary:
+    from ironstream.gateway.secrets import SecretPlaces
     from ironstream.sinks.configured import configured
     from ironstream.sinks.sink import CompactOptions
 
@@ -66,7 +63,7 @@ async def _compact(sink: NamedSink, settings: GatewaySettings, *, every: bool, d
             f"Sink {sink.part.id} is of kind {sink.part.kind}, which has nothing to compact.",
             "Name a sink that writes files, such as one of kind s3-parquet.",
         )
-    config, redact = await configured(sink.part, sink.kind, settings)
+    config, redact = await configured(sink.part, sink.kind, SecretPlaces.from_environment())
     with without_secrets(redact), progress() as bar:
         task = bar.add_task(f"compacting {sink.part.id}", total=None)
         options = CompactOptions(

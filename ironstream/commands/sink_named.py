@@ -32,8 +32,8 @@ class NamedSink:
 def declared_sinks(settings: Settings) -> list[NamedSink]:
     """Every sink of the file, also those that are not enabled. Raises TopologyError."""
     # the targets' libraries are costly to import, which every other command would pay for
+    from ironstream.sinks.configured import context_of
     from ironstream.sinks.registry import SINKS
-    from ironstream.sinks.sink import SinkContext
     from ironstream.topology import load_topology, topics_of
 
     topology = load_topology(settings.topology, sinks=SINKS)
@@ -43,7 +43,7 @@ def declared_sinks(settings: Settings) -> list[NamedSink]:
             part,
             SINKS[part.kind],
             topics_of(part, SINKS[part.kind], sizes),
-            SinkContext(part.id, topology.deployment.name, settings.topic_prefix),
+            context_of(part, topology, settings),
         )
         for part in topology.sinks
     ]

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
-from ironstream.commands.options import OutputOption, TopologyOption, export_settings, settings_of
+from ironstream.commands.options import OutputOption, TopologyOption, settings_of
 from ironstream.commands.output import Output, out, print_json
 from ironstream.commands.redacted import without_secrets
 from ironstream.commands.sink_named import NameArgument, NamedSink, sink_named
-
-if TYPE_CHECKING:
-    from ironstream.gateway.settings import GatewaySettings
 
 
 def reach(
@@ -36,22 +33,20 @@ def reach(
 
       ironstream sink test archive --output json
     """
-    export_settings(topology=topology)
-    from adapters.__main__ import settings_from_environment
-
-    sink = sink_named(settings_of(), name)
-    found = asyncio.run(_found(sink, settings_from_environment(), timeout_s))
+    sink = sink_named(settings_of(topology=topology), name)
+    found = asyncio.run(_found(sink, timeout_s))
     if output is Output.JSON:
         print_json({"id": name, "kind": sink.part.kind, "reached": True, "found": found})
     else:
         out().print(Text(f"{name} ({sink.part.kind}): ", style="bold green") + Text(found))
 
 
-async def _found(sink: NamedSink, settings: GatewaySettings, timeout_s: float) -> str:
+async def _found(sink: NamedSink, timeout_s: float) -> str:
+    from ironstream.gateway.secrets import SecretPlaces
     from ironstream.sinks.configured import configured
     from ironstream.sinks.sink import SinkUnavailableError
 
-    config, redact = await configured(sink.part, sink.kind, settings)
+    config, redact = await configured(sink.part, sink.kind, SecretPlaces.from_environment())
     with without_secrets(redact):
         try:
             async with asyncio.timeout(timeout_s):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import time
 from collections.abc import Mapping
 from typing import Annotated, Final
 
@@ -19,18 +18,14 @@ from ironstream.commands.local_store import secrets_for, store_folder, unset_sto
 from ironstream.commands.options import BootstrapOption, DataDirOption, TopologyOption, settings_of
 from ironstream.commands.output import err, run
 from ironstream.commands.signals import Stop, stop_on_signals
+from ironstream.commands.supervised import environment, supervise
 from ironstream.commands.topics import specs_of
 from ironstream.embedded import EmbeddedKafka
 from ironstream.embedded.postgres import EmbeddedPostgres
-from ironstream.errors import ConfigurationError
 from ironstream.settings import Settings
 from ironstream.topics import ensure_topics
 from ironstream.topology import Topology, load_topology
 
-_POLL_S: Final = 0.2
-_BACKOFF_S: Final = (1.0, 2.0, 5.0, 10.0, 30.0)
-_STEADY_S: Final = 60.0
-_BAD_CONFIGURATION: Final = 2
 _PLANT_PORTS: Final = ", ".join(f"{port} {adapter}" for adapter, port in PORTS.items())
 
 
@@ -82,7 +77,7 @@ def up(
             secrets = {} if store is None else secrets_for(unset, store.dsn)
             processes = _processes(settings, simulator) + sink_processes(settings, declared, secrets)
             console.print(f"[bold green]up[/] on Kafka {settings.bootstrap}; Ctrl-C ends it")
-            _supervise(processes, console, stop)
+            supervise(processes, console, stop)
         finally:
             if store is not None:
                 console.print("stopping PostgreSQL")
@@ -119,61 +114,9 @@ def _processes(settings: Settings, simulator: bool) -> list[Child]:
 
 def sink_processes(settings: Settings, topology: Topology, secrets: Mapping[str, str]) -> list[Child]:
     """A process for each enabled sink."""
-    env = environment(settings) | dict(secrets)
+    env, logs = environment(settings) | dict(secrets), settings.data_dir / "logs"
     return [
-        Child(
-            f"sink {sink.id}",
-            children.ironstream("sink", sink.id),
-            settings.data_dir / "logs" / f"sink-{sink.id}.log",
-            env,
-        )
+        Child(f"sink {sink.id}", children.ironstream("sink", sink.id), logs / f"sink-{sink.id}.log", env)
         for sink in topology.sinks
         if sink.enabled
     ]
-
-
-def environment(settings: Settings) -> dict[str, str]:
-    """Environment of a child process with these settings."""
-    return os.environ | {
-        "IRONSTREAM_BOOTSTRAP": settings.bootstrap,
-        "IRONSTREAM_DATA_DIR": str(settings.data_dir),
-        "IRONSTREAM_TOPOLOGY": str(settings.topology),
-    }
-
-
-def _supervise(processes: list[Child], console: Console, stop: Stop) -> None:
-    """Keep the processes running until `stop`; what dies comes back, later each time it dies soon again."""
-    started: dict[str, float] = {}
-    deaths = dict.fromkeys((child.name for child in processes), 0)
-    due: dict[str, float] = {child.name: 0.0 for child in processes}
-    try:
-        while not stop.requested:
-            now = time.monotonic()
-            for child in processes:
-                name = child.name
-                if child.running:
-                    continue
-                if name in started:
-                    _tell_end(child, console)
-                    deaths[name] = 1 if now - started.pop(name) > _STEADY_S else deaths[name] + 1
-                    due[name] = now + _BACKOFF_S[min(deaths[name], len(_BACKOFF_S)) - 1]
-                if now >= due[name]:
-                    child.start()
-                    started[name] = now
-                    console.print(f"  {name}: process {child.pid}, log {child.log_file}")
-            stop.wait(_POLL_S)
-    finally:
-        for child in reversed(processes):
-            if child.running:
-                console.print(f"stopping {child.name}")
-            child.stop()
-
-
-def _tell_end(child: Child, console: Console) -> None:
-    if child.exit_code == _BAD_CONFIGURATION:
-        raise ConfigurationError(
-            f"{child.name} refuses its configuration:\n{child.last_words()}", f"All of its log: {child.log_file}"
-        )
-    console.print(f"[bold red]{child.name} ended[/] with exit code {child.exit_code} and is started again:")
-    console.print(child.last_words(), markup=False)
-    console.print(f"  all of its log: {child.log_file}", markup=False)

@@ -21,8 +21,8 @@ from ironstream.commands.children import Child
 from ironstream.commands.kafka_start import start_kafka
 from ironstream.commands.output import run
 from ironstream.commands.signals import Stop
+from ironstream.commands.supervised import environment
 from ironstream.commands.topics import specs_of
-from ironstream.commands.up import environment
 from ironstream.demo.folder import sample_topology, write_topology
 from ironstream.errors import IronstreamError
 from ironstream.settings import Settings, load_settings

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -39,13 +39,31 @@ def topology(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], Settings]]:
-    """What the process of sinks was started with."""
-    calls: list[tuple[list[str], Settings]] = []
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Settings]]:
+    """What was run in this process."""
+    calls: list[tuple[str, Settings]] = []
     module = ModuleType("ironstream.sink_process")
-    module.__dict__["run_sinks"] = lambda names, settings: calls.append((names, settings))
+    module.__dict__["run_sink"] = lambda name, settings: calls.append((name, settings))
     monkeypatch.setitem(sys.modules, "ironstream.sink_process", module)
     return calls
+
+
+class Started(NamedTuple):
+    """A process that would have been started."""
+
+    name: str
+    command: list[str]
+    log_file: Path
+    env: dict[str, str]
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Started]:
+    """What was given to the supervisor."""
+    processes: list[Started] = []
+    monkeypatch.setattr("ironstream.commands.sink.Child", Started)
+    monkeypatch.setattr("ironstream.commands.sink.supervise", lambda given, console, stop: processes.extend(given))
+    return processes
 
 
 def answer(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> Any:
@@ -64,20 +82,32 @@ def faults(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 2) -
 def test_a_name_alone_runs_that_sink(topology: Path, ran: list[Any], arguments: list[str]) -> None:
     assert main(["sink", *arguments, "--metrics-port", "0", "-b", "kafka:9092"]) == 0
 
-    ((names, settings),) = ran
-    assert (names, settings.metrics_port, settings.bootstrap) == (["archive"], 0, "kafka:9092")
+    ((name, settings),) = ran
+    assert (name, settings.metrics_port, settings.bootstrap) == ("archive", 0, "kafka:9092")
 
 
-def test_all_are_those_that_are_enabled(topology: Path, ran: list[Any]) -> None:
-    assert main(["sink", "--all"]) == 0
+def test_all_are_those_that_are_enabled_each_in_a_process_with_a_port_of_its_own(
+    topology: Path, ran: list[Any], started: list[Started], tmp_path: Path
+) -> None:
+    assert main(["sink", "--all", "--metrics-port", "9101", "-b", "kafka:9092", "--data-dir", str(tmp_path)]) == 0
 
-    assert ran[0][0] == ["archive", "oncall"]
+    assert ran == []
+    assert [one.command[-3:] for one in started] == [["sink", "run", "archive"], ["sink", "run", "oncall"]]
+    assert [one.env["IRONSTREAM_METRICS_PORT"] for one in started] == ["9101", "9102"]
+    assert {one.env["IRONSTREAM_BOOTSTRAP"] for one in started} == {"kafka:9092"}
+    assert [one.log_file for one in started] == [
+        tmp_path / "logs" / f"sink-{name}.log" for name in ("archive", "oncall")
+    ]
 
 
-def test_several_run_in_the_order_of_the_file(topology: Path, ran: list[Any]) -> None:
-    assert main(["sink", "oncall", "archive"]) == 0
+@pytest.mark.parametrize(("port", "ports"), [([], [None, None]), (["--metrics-port", "0"], ["0", "0"])])
+def test_several_run_in_the_order_of_the_file(
+    topology: Path, started: list[Started], port: list[str], ports: list[str | None]
+) -> None:
+    assert main(["sink", "oncall", "archive", *port]) == 0
 
-    assert ran[0][0] == ["archive", "oncall"]
+    assert [one.name for one in started] == ["sink archive", "sink oncall"]
+    assert [one.env.get("IRONSTREAM_METRICS_PORT") for one in started] == ports
 
 
 @pytest.mark.parametrize(
