@@ -15,30 +15,25 @@ from agents import sinks as agent
 from ironstream.engine.config import EngineConfig
 from ironstream.engine.sink_app import SinkApp
 from ironstream.errors import ConfigurationError
-from ironstream.gateway.secrets import SecretPlaces, resolve
+from ironstream.gateway.secrets import SecretPlaces
 from ironstream.metrics import MetricsServer, is_ready
-from ironstream.schemas import Schemas
 from ironstream.settings import Settings
 from ironstream.sinks.breaker import Breaker
-from ironstream.sinks.classes import sink_topics
+from ironstream.sinks.configured import configured, context_of
 from ironstream.sinks.dead_letters import KafkaDeadLetters
 from ironstream.sinks.flow import Flow
+from ironstream.sinks.group import group_of
 from ironstream.sinks.registry import SINKS
-from ironstream.sinks.sink import Limits, Sink, SinkContext, SinkKind
+from ironstream.sinks.sink import Limits, Sink, SinkKind
 from ironstream.sinks.stats import LagCollector, SinkStats
 from ironstream.sinks.target import Target
 from ironstream.topics import ensure_topics, topic_specs
-from ironstream.topology import SinkPart, Topology, compile_topology, load_topology
+from ironstream.topology import SinkPart, Topology, load_topology, topics_of
 from ironstream.worker import prepare_process, run
 
 log = structlog.get_logger(__name__)
 
 _DRAIN_S: Final = 15.0
-
-
-def group_of(settings: Settings, sink_id: str) -> str:
-    """Consumer group of a sink."""
-    return f"{settings.application_id}.sink.{sink_id}"
 
 
 def sink_of(topology: Topology, sink_id: str) -> SinkPart:
@@ -50,15 +45,6 @@ def sink_of(topology: Topology, sink_id: str) -> SinkPart:
     if not found.enabled:
         raise ConfigurationError(f"Sink {sink_id} is not enabled.", "Set `enabled: true` in the topology.")
     return found
-
-
-def topics_of(part: SinkPart, kind: SinkKind, topology: Topology) -> tuple[str, ...]:
-    """The topics (without prefix) that a sink takes: those it names, else those of its kind."""
-    if part.topics:
-        return part.topics
-    sizes = tuple(window.size_us // 1_000_000 for window in compile_topology(topology).windows)
-    wanted = kind.default_topics or kind.topics
-    return tuple(topic for topic in sink_topics(sizes) if wanted(topic))
 
 
 def limits_of(part: SinkPart, sink: Sink[Any]) -> Limits:
@@ -75,11 +61,13 @@ def limits_of(part: SinkPart, sink: Sink[Any]) -> Limits:
 
 
 async def build_sink(part: SinkPart, topology: Topology, settings: Settings) -> tuple[Sink[Any], SinkKind]:
-    """The sink that a part declares, not connected. Raises ConfigurationError for secrets that are not there."""
+    """The sink that a part declares, not connected.
+
+    Raises ConfigurationError for secrets that are not there, or do not fit.
+    """
     kind = SINKS[part.kind]
-    config, _ = await resolve(part.config, SecretPlaces.from_environment())
-    context = SinkContext(part.id, topology.deployment.name, settings.topic_prefix, Schemas(settings.schemas))
-    return kind.build(kind.config_model.model_validate(config), context), kind
+    config, _ = await configured(part, kind, SecretPlaces.from_environment())
+    return kind.build(config, context_of(part, topology, settings)), kind
 
 
 def run_sink(sink_id: str, settings: Settings) -> None:
@@ -94,7 +82,7 @@ def build_app(sink_id: str, settings: Settings) -> SinkApp:
     cannot be reached.
     """
     prepare_process()
-    topology = load_topology(settings.topology)
+    topology = load_topology(settings.topology, sinks=SINKS)
     part = sink_of(topology, sink_id)
     sink, kind = asyncio.run(_prepare(part, topology, settings))
     stats, breaker = SinkStats(sink_id), Breaker()
@@ -103,7 +91,7 @@ def build_app(sink_id: str, settings: Settings) -> SinkApp:
     state_dir = settings.data_dir / "sinks" / sink_id
     state_dir.mkdir(parents=True, exist_ok=True)  # Faust wants one, and has nothing to put there
     config = EngineConfig(
-        application_id=group_of(settings, sink_id),
+        application_id=group_of(settings.application_id, sink_id),
         client_settings=settings.kafka_client_kwargs(),
         state_dir=state_dir,
         topic_prefix=settings.topic_prefix,
@@ -122,7 +110,7 @@ def build_app(sink_id: str, settings: Settings) -> SinkApp:
 
     app = SinkApp(config, drain)
     dead_letters = KafkaDeadLetters(sink_id, app.outbox, settings.topic_prefix)
-    for topic in topics_of(part, kind, topology):
+    for topic in topics_of(part, kind, _sizes_s(topology)):
         flows[topic] = Flow(topic, sink, limits, target, dead_letters, stats)
     agent.register(app, flows)
     app.add_dependency(_Flows(app, flows, target))
@@ -143,9 +131,13 @@ def build_app(sink_id: str, settings: Settings) -> SinkApp:
 
 
 async def _prepare(part: SinkPart, topology: Topology, settings: Settings) -> tuple[Sink[Any], SinkKind]:
-    sizes = [window.size_us // 1_000_000 for window in compile_topology(topology).windows]
-    await ensure_topics(settings.kafka_client_kwargs(), topic_specs(settings, sizes), settings.replication)
+    specs = topic_specs(settings, _sizes_s(topology))
+    await ensure_topics(settings.kafka_client_kwargs(), specs, settings.replication)
     return await build_sink(part, topology, settings)
+
+
+def _sizes_s(topology: Topology) -> list[int]:
+    return [window.size_s for window in topology.windows]
 
 
 def _lags(app: SinkApp) -> Mapping[tuple[str, int], int]:

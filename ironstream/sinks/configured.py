@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 from ironstream.errors import ConfigurationError
 from ironstream.gateway.build import validation_faults
 from ironstream.gateway.secrets import Places, Redactor, resolve
+from ironstream.schemas import Schemas
 from ironstream.settings import Settings
 from ironstream.sinks.sink import SinkContext, SinkKind
 from ironstream.topology import SinkPart, Topology
@@ -16,7 +17,7 @@ from ironstream.topology import SinkPart, Topology
 
 def context_of(part: SinkPart, topology: Topology, settings: Settings) -> SinkContext:
     """What a sink is told of where it runs."""
-    return SinkContext(part.id, topology.deployment.name, settings.topic_prefix)
+    return SinkContext(part.id, topology.deployment.name, settings.topic_prefix, Schemas(settings.schemas))
 
 
 async def configured(part: SinkPart, kind: SinkKind, places: Places) -> tuple[BaseModel, Redactor]:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
 
 from ironstream.contract import Topic
-from ironstream.dlq import dlq_headers
+from ironstream.dlq import SINK_HEADER, dlq_headers
 from ironstream.engine.api import Record
 from ironstream.engine.outbox import Outbox
 from ironstream.engine.partition import PartitionOutputs
 from ironstream.sinks.sink import Refusal
-
-SINK_HEADER: Final = "dlq-sink"
 
 
 class KafkaDeadLetters:
