@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ironstream.sinks.sink import SinkKind
+if TYPE_CHECKING:
+    # what a kind is made of loads the kernels: whoever only asks for the names does without
+    from ironstream.sinks.sink import SinkKind
 
 _KINDS: Final = {
     "cloud-api": "ironstream.sinks.cloud_api.kind:CLOUD_API",
@@ -19,7 +21,7 @@ _KINDS: Final = {
 }
 
 
-class _Kinds(Mapping[str, SinkKind]):
+class _Kinds(Mapping[str, "SinkKind"]):
     """Each is imported when it is first asked for: a process pays for the libraries of the targets that it has."""
 
     def __getitem__(self, name: str) -> SinkKind:
