@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SecretStr
 
 from ironstream.contract import Topic
 from ironstream.engine.api import Chunk
@@ -52,6 +52,8 @@ class FolderConfig(Part):
 class PagerConfig(Part):
     """A pager, for alarms only."""
 
+    account: SecretStr | None = Field(default=None, description="Who pages, which nobody is to know.")
+    copies: tuple[SecretStr, ...] = Field(default=(), strict=False, description="Who else is to know.")
     routing_key: str = Field(default="", description="Whom to page.")
 
 

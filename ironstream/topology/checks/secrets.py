@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 
-from ironstream.topology.checks.report import Report
+from pydantic import BaseModel, SecretStr
+
+from ironstream.topology.checks.report import Path, Report
 from ironstream.topology.faults import quote
 from ironstream.topology.nodes import Node
 
@@ -76,6 +79,29 @@ def check_secrets(root: Node, report: Report) -> None:
         elif isinstance(value, str) and (part := _plain_part(name, value)):
             mend = "put ${secret:NAME} in its place and give NAME to the process; then change the secret itself"
             report.error_at(node, f"{part} in plain text", mend)
+
+
+def check_secret_fields(value: object, path: Path, report: Report) -> None:
+    """Every secret of a validated configuration must refer to one by name, whatever its field is called.
+
+    A secret that is a URL or a DSN may hold more than the secret: `check_secrets` looks into these.
+    """
+    match value:
+        case SecretStr():
+            text, name = value.get_secret_value(), next((part for part in reversed(path) if isinstance(part, str)), "")
+            if text and "://" not in text and name not in _DSN_NAMES and not _REFERENCE.search(text):
+                mend = f"write {name}: ${{secret:NAME}} and give NAME to the process; then change the secret itself"
+                report.error(path, f"`{name}` is a secret in plain text", mend)
+        case BaseModel():
+            for field in value.model_fields_set:
+                alias = type(value).model_fields[field].alias if field in type(value).model_fields else None
+                check_secret_fields(getattr(value, field), (*path, alias or field), report)
+        case Mapping():
+            for key, inner in value.items():
+                check_secret_fields(inner, (*path, str(key)), report)
+        case list() | tuple():
+            for place, inner in enumerate(value):
+                check_secret_fields(inner, (*path, place), report)
 
 
 def _name_of(node: Node) -> tuple[str, bool]:

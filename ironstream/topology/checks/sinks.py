@@ -11,6 +11,7 @@ from ironstream.claims import claims_of
 from ironstream.contract import Topic
 from ironstream.names import twice
 from ironstream.topology.checks.report import Path, Report
+from ironstream.topology.checks.secrets import check_secret_fields
 from ironstream.topology.checks.structure import tell_all
 from ironstream.topology.faults import did_you_mean, quote
 from ironstream.topology.model import SinkPart, Topology
@@ -40,6 +41,7 @@ def check_sinks(topology: Topology, sorts: SinkSorts | None, report: Report) -> 
         except ValidationError as err:
             tell_all(err, sort.config_model, (*path, "config"), report)
             continue
+        check_secret_fields(config, (*path, "config"), report)
         if sink.enabled:
             _alone(index, config, topology.sinks, writers, report)
 
