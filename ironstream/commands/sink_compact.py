@@ -46,11 +46,13 @@ def compact(
         return
     would = "would be " if dry_run else ""
     console = out()
-    console.print(Text(f"{summary.merged:,} files {would}merged into {summary.made:,}", style="bold"))
+    console.print(Text(f"{_many(summary.merged, 'file')} {would}merged into {summary.made:,}", style="bold"))
     if summary.leftovers:
-        console.print(f"{summary.leftovers:,} leftovers of an earlier compaction {would}removed")
+        console.print(f"{_many(summary.leftovers, 'leftover')} of an earlier compaction {would}removed")
     size = "" if dry_run else f", {_mib(summary.bytes_before)} MiB before and {_mib(summary.bytes_after)} MiB now"
-    console.print(Text(f"{summary.directories:,} directories{size}", style="dim"))
+    console.print(
+        Text(f"{summary.directories:,} director{'y' if summary.directories == 1 else 'ies'}{size}", style="dim")
+    )
 
 
 async def _compact(sink: NamedSink, *, every: bool, dry_run: bool) -> CompactSummary:
@@ -72,6 +74,10 @@ async def _compact(sink: NamedSink, *, every: bool, dry_run: bool) -> CompactSum
             progress=lambda done, total: bar.update(task, completed=done, total=total),
         )
         return await sink.kind.compact(config, sink.context, options)
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def _mib(count: int) -> str:
