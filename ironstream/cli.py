@@ -17,6 +17,7 @@ from ironstream.commands import (
     doctor,
     gateway,
     ledger,
+    query,
     sink,
     tables,
     tail,
@@ -55,6 +56,7 @@ app.command(rich_help_panel=_RUN)(topics.topics)
 app.add_typer(alarms.app, name="alarms", rich_help_panel=_LOOK)
 app.add_typer(tables.app, name="tables", rich_help_panel=_LOOK)
 app.command(rich_help_panel=_LOOK)(tail.tail)
+app.add_typer(query.app, name="query", rich_help_panel=_LOOK)
 app.add_typer(dlq.app, name="dlq", rich_help_panel=_LOOK)
 app.command(rich_help_panel=_LOOK)(ledger.ledger)
 app.command(
