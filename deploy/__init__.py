@@ -1,0 +1,1 @@
+"""What runs ironstream beside other programs."""
