@@ -10,6 +10,7 @@ DURATION ?=
 SEED ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+DASHBOARD_ARGS ?=
 W ?= w1
 RUNS ?= 3
 ONLY ?=
@@ -100,6 +101,10 @@ lock-peers: $(STAMP) ## resolve what the Python peers of the benchmarks need ane
 .PHONY: lock-jars
 lock-jars: $(STAMP) ## resolve the jars of the embedded Kafka and of the tests' Java servers anew, with checksums; ONLY=milo,…
 	$(BIN)/python scripts/lock_jars.py $(ONLY)
+
+.PHONY: dashboards
+dashboards: $(STAMP) ## write deploy/grafana/dashboards anew; DASHBOARD_ARGS="--schema … --sizes 1s,1min"
+	$(BIN)/python -m deploy.grafana.build $(DASHBOARD_ARGS)
 
 .PHONY: clean
 clean: ## remove .venv and everything that tools left behind

@@ -10,7 +10,8 @@ from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.builders.prometheus import Dataquery
 from grafana_foundation_sdk.models import common as words
 from grafana_foundation_sdk.models.dashboard import Dashboard as DashboardModel
-from grafana_foundation_sdk.models.dashboard import DashboardCursorSync, DashboardLinkType
+from grafana_foundation_sdk.models.dashboard import DashboardCursorSync, DashboardLinkType, Panel
+from grafana_foundation_sdk.models.table import Options as TableOptions
 
 from deploy.grafana import look
 from deploy.grafana.query import METRICS, STORE, Sql
@@ -53,20 +54,26 @@ class Board:
         """A heading."""
         self._builder.with_row(build.Row(title).id(self._number()))
 
-    def add(self, panel: Panel, width: int = 24, height: int = 8) -> None:
+    def add(self, panel: AnyPanel, width: int = 24, height: int = 8) -> None:
         """A panel, right of the last one where 24 columns allow it."""
         self._builder.with_panel(panel.id(self._number()).span(width).height(height))
 
     def build(self) -> DashboardModel:
-        """The dashboard."""
-        return self._builder.build()
+        """The dashboard, without what the library writes and Grafana of GRAFANA_VERSION does not know."""
+        made = self._builder.build()
+        for variable in (made.templating.list_val if made.templating else None) or []:
+            variable.auto = variable.auto_min = variable.auto_count = None  # of variables of another type
+        for panel in made.panels or []:
+            if isinstance(panel, Panel) and isinstance(panel.options, TableOptions):
+                panel.options.footer = None  # a property of fields by now
+        return made
 
     def _number(self) -> int:
         self._next_id += 1
         return self._next_id - 1
 
 
-Panel = table.Panel | timeseries.Panel | stat.Panel | statetimeline.Panel
+AnyPanel = table.Panel | timeseries.Panel | stat.Panel | statetimeline.Panel
 
 
 def listing(title: str, description: str, sql: str, columns: Columns, empty: str = "none") -> table.Panel:

@@ -42,7 +42,7 @@ def _raises(schema: str) -> str:
 _CHATTERS = "time - third <= interval '60 seconds'"
 
 
-def _figures(schema: str) -> panels.Panel:
+def _figures(schema: str) -> panels.AnyPanel:
     return panels.numbers(
         "Figures",
         "Standing, unacknowledged and stale (for more than 24 h) are now; the others are of the time range: alarms in"
@@ -74,7 +74,7 @@ FROM now""",
     )
 
 
-def _standing(schema: str) -> panels.Panel:
+def _standing(schema: str) -> panels.AnyPanel:
     return panels.listing(
         "Active now",
         "Whatever the time range. By severity, then the oldest first.",
@@ -94,7 +94,7 @@ LIMIT 1000""",
     )
 
 
-def _rate(schema: str) -> panels.Panel:
+def _rate(schema: str) -> panels.AnyPanel:
     panel = panels.lines(
         "Alarms per ten minutes by site",
         f"New alarms and those that came back. Above the line of {FLOOD} it is a flood.",
@@ -115,7 +115,7 @@ GROUP BY 1, 2 ORDER BY 1, 2""",
     )
 
 
-def _top_ten(schema: str) -> panels.Panel:
+def _top_ten(schema: str) -> panels.AnyPanel:
     return panels.listing(
         "Top ten",
         "The most frequent alarms of the time range and their share of all: a few bad actors are most of the load.",
@@ -135,7 +135,7 @@ ORDER BY alarms DESC, site, asset, type LIMIT 10""",
     )
 
 
-def _stale(schema: str) -> panels.Panel:
+def _stale(schema: str) -> panels.AnyPanel:
     return panels.listing(
         "Stale: standing for more than 24 h",
         "An alarm that stands for days tells nobody anything: mend its cause, its limit, or shelve it.",
@@ -153,7 +153,7 @@ ORDER BY a.raised_at LIMIT 500""",
     )
 
 
-def _chattering(schema: str) -> panels.Panel:
+def _chattering(schema: str) -> panels.AnyPanel:
     return panels.listing(
         "Chattering: three times in 60 s",
         "Alarms that were raised three times or more within 60 seconds in the time range: their deadband or their"
@@ -169,7 +169,7 @@ ORDER BY chatters DESC, site, asset, type LIMIT 200""",
     )
 
 
-def _shelved(schema: str) -> panels.Panel:
+def _shelved(schema: str) -> panels.AnyPanel:
     return panels.listing(
         "Shelved and suppressed now",
         "Silent until the time that is named, or until they clear.",
@@ -181,7 +181,7 @@ ORDER BY {sql.SEVERITY_RANK.format("a.severity")} DESC, a.until NULLS LAST LIMIT
     )
 
 
-def _journal(schema: str) -> panels.Panel:
+def _journal(schema: str) -> panels.AnyPanel:
     return panels.listing(
         "Journal",
         "Every transition of the time range, the newest 2 000.",

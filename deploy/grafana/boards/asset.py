@@ -80,7 +80,7 @@ FROM grouped ORDER BY time"""
     )
 
 
-def _last_values(schema: str) -> panels.Panel:
+def _last_values(schema: str) -> panels.AnyPanel:
     columns = "r.time, r.value, r.unit, r.quality, r.reasons"
     return panels.listing(
         "Last values",
@@ -100,7 +100,7 @@ ORDER BY l.quality DESC NULLS LAST, s.parameter""",
     )
 
 
-def _alarms(schema: str) -> panels.Panel:
+def _alarms(schema: str) -> panels.AnyPanel:
     return panels.listing(
         "Alarms",
         "What stands now, and what was raised in the time range.",
@@ -114,7 +114,7 @@ LIMIT 500""",
     )
 
 
-def _states(schema: str) -> panels.Panel:
+def _states(schema: str) -> panels.AnyPanel:
     code = " ".join(f"WHEN '{name}' THEN {number}" for name, number in look.STATE_CODES.items())
     name = "concat_ws(' ', type, parameter)"
     return panels.time_line(
@@ -135,7 +135,7 @@ ORDER BY 1, transition""",
     )
 
 
-def _events(schema: str) -> panels.Panel:
+def _events(schema: str) -> panels.AnyPanel:
     return panels.listing(
         "Events",
         "The newest 500 of the time range: of the machine, and what was noticed of its data (gap, clock_skew, …).",

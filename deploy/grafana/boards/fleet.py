@@ -78,7 +78,7 @@ def _latest(schema: str) -> str:
 )"""
 
 
-def _now(schema: str) -> panels.Panel:
+def _now(schema: str) -> panels.AnyPanel:
     return panels.numbers(
         "Now",
         f"Silent: nothing from any series of the asset for {_SILENT_S // 60} minutes before the end of the time range."
@@ -130,7 +130,7 @@ ORDER BY coalesce(critical, 0) DESC, coalesce(high, 0) DESC, coalesce(other, 0) 
   age DESC NULLS FIRST, {by}"""
 
 
-def _rate(schema: str, sizes: Mapping[str, int]) -> panels.Panel:
+def _rate(schema: str, sizes: Mapping[str, int]) -> panels.AnyPanel:
     of_sizes = sql.coarse(sizes)
     want = sql.wanted_size(of_sizes, raw=False)
     taken = "\n  UNION ALL ".join(

@@ -36,12 +36,16 @@ def _now(board: panels.Board) -> None:
          "sum(1 - ironstream_gateway_kafka_up{%s})", ((1, look.HIGH),)),
         ("Pipelines not healthy", "Their device does not answer, or not all of it.",
          "sum(ironstream_gateway_pipeline_health{%s} < bool 2)", ((1, look.MEDIUM),)),
+        ("Processes down", "Of the gateways; each is started anew, ever more slowly.",
+         "sum(1 - ironstream_gateway_process_up{%s})", ((1, look.HIGH),)),
+        ("Topology refused", "Gateways that run on with a former topology.yaml, for the newest has faults.",
+         "sum(ironstream_gateway_topology_refused{%s})", ((1, look.MEDIUM),)),
         ("Open breakers", "Sinks whose target does not take writes: lag grows, nothing is lost.",
          "sum(ironstream_sink_breaker_open{%s})", ((1, look.HIGH),)),
     )  # fmt: skip
     for title, description, expr, steps in figures:
         query = promql(expr % _JOB, title, instant=True)
-        board.add(panels.metric_stat(title, description, query, steps), 4, 4)
+        board.add(panels.metric_stat(title, description, query, steps), 3, 4)
 
 
 def _workers(board: panels.Board) -> None:
@@ -112,15 +116,20 @@ def _gateways(board: panels.Board) -> None:
     )  # fmt: skip
     _lines(
         board, "Disk buffer", "Bytes that wait for Kafka.", "bytes",
-        f"adapter_buffer_bytes{{{_JOB}}}", "{{instance}}",
+        f"adapter_buffer_bytes{{{_JOB}}}", "{{instance}}", 6,
     )  # fmt: skip
     _lines(
         board, "Oldest in the disk buffer", "Its age.", "s",
-        f"adapter_buffer_oldest_age_seconds{{{_JOB}}}", "{{instance}}",
+        f"adapter_buffer_oldest_age_seconds{{{_JOB}}}", "{{instance}}", 6,
     )  # fmt: skip
     _lines(
         board, "Given up per second", "Buffer full, or too old: lost, and told on dlq.buffer_overflow.", "none",
         f"sum by (priority, reason) (rate(adapter_buffer_dropped_total{{{_JOB}}}{_RATE}))", "{{priority}} {{reason}}",
+        6,
+    )  # fmt: skip
+    _lines(
+        board, "Disk buffer usable", "0: none is set, or its disk takes nothing.", "none",
+        f"adapter_buffer_usable{{{_JOB}}}", "{{instance}}", 6,
     )  # fmt: skip
 
 
@@ -154,5 +163,7 @@ def _sinks(board: panels.Board) -> None:
     )  # fmt: skip
 
 
-def _lines(board: panels.Board, title: str, description: str, unit: str, expr: str, legend: str) -> None:
-    board.add(panels.metric_lines(title, description, unit, [promql(expr, legend)]).min(0), 8)
+def _lines(
+    board: panels.Board, title: str, description: str, unit: str, expr: str, legend: str, width: int = 8
+) -> None:
+    board.add(panels.metric_lines(title, description, unit, [promql(expr, legend)]).min(0), width)

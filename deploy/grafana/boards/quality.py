@@ -44,7 +44,7 @@ def _counted(schema: str, sizes: Mapping[str, int]) -> str:
 _SHARE = "(100 * sum(good) / nullif(sum(good + suspect + uncertain + bad), 0))::float8"
 
 
-def _share_over_time(schema: str, sizes: Mapping[str, int], by: str) -> panels.Panel:
+def _share_over_time(schema: str, sizes: Mapping[str, int], by: str) -> panels.AnyPanel:
     place = by.removesuffix("_id")
     label = "site_id" if by == "site_id" else "site_id || '/' || asset_id"
     panel = panels.lines(
@@ -60,7 +60,7 @@ FROM counted GROUP BY 1, 2 ORDER BY 1, 2""",
     return panel.max(100).axis_soft_min(90)
 
 
-def _share_of_assets(schema: str, sizes: Mapping[str, int]) -> panels.Panel:
+def _share_of_assets(schema: str, sizes: Mapping[str, int]) -> panels.AnyPanel:
     return panels.listing(
         "Assets, worst first",
         "Readings of the time range by quality. BAD ones are in the dead letters, and nowhere else in the store.",
@@ -80,7 +80,7 @@ FROM counted GROUP BY 1, 2 ORDER BY 3 NULLS LAST, 1, 2""",
     )
 
 
-def _reasons(schema: str) -> panels.Panel:
+def _reasons(schema: str) -> panels.AnyPanel:
     return panels.listing(
         "Reasons",
         f"Why readings are not GOOD. A reading may have several. {_RECENT}",
@@ -95,7 +95,7 @@ GROUP BY 1 ORDER BY 2 DESC, 1""",
     )
 
 
-def _gaps_over_time(schema: str) -> panels.Panel:
+def _gaps_over_time(schema: str) -> panels.AnyPanel:
     panel = panels.lines(
         "Gaps by site",
         "Series that were silent for more than twice their expected interval, when they came back.",
@@ -110,7 +110,7 @@ GROUP BY 1, 2 ORDER BY 1, 2""",
     return panel.min(0)
 
 
-def _gaps(schema: str) -> panels.Panel:
+def _gaps(schema: str) -> panels.AnyPanel:
     return panels.listing(
         "Series with gaps",
         "Samples that are missing, by the interval at which they were expected.",
@@ -125,7 +125,7 @@ GROUP BY 1, 2, 3 ORDER BY missing DESC NULLS LAST LIMIT 200""",
     )
 
 
-def _skew_over_time(schema: str) -> panels.Panel:
+def _skew_over_time(schema: str) -> panels.AnyPanel:
     panel = panels.lines(
         "Clock skew by asset",
         f"The greatest difference between the clocks of device and gateway, ahead or behind. {_RECENT}",
@@ -141,7 +141,7 @@ GROUP BY 1, 2 ORDER BY 1, 2""",
     return panel.min(0).axis_soft_max(1)
 
 
-def _skew(schema: str) -> panels.Panel:
+def _skew(schema: str) -> panels.AnyPanel:
     return panels.listing(
         "Clocks",
         "The newest difference of each asset (gateway less device) and its events in the time range.",

@@ -87,10 +87,12 @@ async def fill(dsn: str, now: datetime) -> None:
 
 async def _readings(connection: asyncpg.Connection, now: datetime) -> None:
     await connection.execute(f"""
-        INSERT INTO readings (tenant_id, series_id, time, value, quality, reasons, clock_skew_ms, raw_partition, raw_offset)
-        SELECT tenant_id, s, timestamptz '{now.isoformat()}' - ago * interval '1 second', 1000 - ago, 0, NULL, 200, 0, ago
-        FROM (VALUES ('acme', 1, 0, 1800, 1), ('acme', 2, 0, 1800, 1), ('acme', 3, 0, 21600, 45), ('acme', 4, 7200, 7800, 1),
-          ('other', 5, 0, 1800, 1)) AS plan(tenant_id, s, since, until, step),
+        INSERT INTO readings
+          (tenant_id, series_id, time, value, quality, reasons, clock_skew_ms, raw_partition, raw_offset)
+        SELECT tenant_id, s, timestamptz '{now.isoformat()}' - ago * interval '1 second', 1000 - ago, 0, NULL, 200,
+          0, ago
+        FROM (VALUES ('acme', 1, 0, 1800, 1), ('acme', 2, 0, 1800, 1), ('acme', 3, 0, 21600, 45),
+          ('acme', 4, 7200, 7800, 1), ('other', 5, 0, 1800, 1)) AS plan(tenant_id, s, since, until, step),
           generate_series(since, until - 1, step) AS ago;
         -- of the temperature: a tenth SUSPECT, the newest UNCERTAIN; of the pressure, the newest is a dead sensor's
         UPDATE readings SET quality = 1, reasons = '{{stuck}}' WHERE series_id = 1 AND raw_offset BETWEEN 100 AND 269;
@@ -98,7 +100,8 @@ async def _readings(connection: asyncpg.Connection, now: datetime) -> None:
           WHERE series_id = 1 AND raw_offset BETWEEN 270 AND 279;
         UPDATE readings SET quality = 2, reasons = '{{no_device_time}}', clock_skew_ms = 6000
           WHERE series_id = 1 AND raw_offset = 0;
-        UPDATE readings SET quality = 3, reasons = '{{not_a_number}}', value = NULL WHERE series_id = 2 AND raw_offset = 0;
+        UPDATE readings SET quality = 3, reasons = '{{not_a_number}}', value = NULL
+          WHERE series_id = 2 AND raw_offset = 0;
         UPDATE readings SET quality = 3, reasons = '{{stuck}}' WHERE series_id = 5;
     """)
 
@@ -148,10 +151,11 @@ async def _alarms(connection: asyncpg.Connection, now: datetime) -> None:
         previous = None
         for transition, (at_s, state) in enumerate([(ago_s, "ACTIVE"), *later], start=1):
             time = now - timedelta(seconds=at_s)
+            alarm_id, cleared = f"{tenant}/{site}/{asset}/{kind}", time if state == "CLEARED" else None
+            actor = "ann" if state in ("ACKNOWLEDGED", "SUPPRESSED") else None
             row = (
-                tenant, site, asset, f"{tenant}/{site}/{asset}/{kind}", f"occurrence-{number:03}", transition, time, kind,
-                severity, state, previous, raised, time if state == "CLEARED" else None, f"{asset}: {kind}", "91.5", 90.0,
-                "ann" if state in ("ACKNOWLEDGED", "SUPPRESSED") else None, 1,
+                tenant, site, asset, alarm_id, f"occurrence-{number:03}", transition, time, kind, severity, state,
+                previous, raised, cleared, f"{asset}: {kind}", "91.5", 90.0, actor, 1,
             )  # fmt: skip
             await connection.execute(_insert("alarm_journal"), *row)
             await connection.execute(f"DELETE FROM alarms WHERE occurrence_id = '{row[4]}'")
