@@ -251,7 +251,7 @@ async def test_reasons_gaps_and_clocks_are_told(database: asyncpg.Connection) ->
     reasons = {row["reason"]: row["readings"] for row in await ask(database, "quality/Reasons")}
     [gaps] = await ask(database, "quality/Series with gaps")
     clocks = {row["asset"]: row for row in await ask(database, "quality/Clocks")}
-    skew = await ask(database, "quality/Clock skew by asset", timedelta(minutes=20))
+    skew = await ask(database, "quality/Clock skew, the 20 worst assets", timedelta(minutes=20))
 
     assert reasons == {"stuck": 180, "clock_skew": 10, "no_device_time": 1, "not_a_number": 1}
     assert (gaps["asset"], gaps["gaps"], gaps["missing"], gaps["longest"]) == ("tank-1", 2, 11, 450)

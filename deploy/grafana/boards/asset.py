@@ -116,21 +116,25 @@ LIMIT 500""",
 
 def _states(schema: str) -> panels.AnyPanel:
     code = " ".join(f"WHEN '{name}' THEN {number}" for name, number in look.STATE_CODES.items())
-    name = "concat_ws(' ', type, parameter)"
     return panels.time_line(
         "Alarm states",
         "Red active, grey acknowledged, yellow cleared but not acknowledged; nothing while cleared or shelved.",
         f"""
-SELECT greatest(time, {sql.FROM}) AS time, {name} AS metric, CASE state {code} END AS state FROM (
+WITH occurrences AS (
+  SELECT occurrence_id FROM {schema}.alarm_journal j WHERE {sql.of_asset("j")} AND j.time >= {sql.FROM}
+  UNION SELECT occurrence_id FROM {schema}.alarms a WHERE {sql.of_asset("a")} AND a.state <> 'CLEARED'
+), known AS (
   SELECT time, type, parameter, state, transition FROM {schema}.alarm_journal j
   WHERE {sql.of_asset("j")} AND $__timeFilter(j.time)
-  UNION ALL (
-    SELECT DISTINCT ON (alarm_id) time, type, parameter, state, transition FROM {schema}.alarm_journal j
-    WHERE {sql.of_asset("j")} AND j.time < {sql.FROM}
-    ORDER BY alarm_id, j.time DESC, transition DESC
-  )
-) known
-ORDER BY 1, transition""",
+  UNION ALL
+  SELECT before.* FROM occurrences o CROSS JOIN LATERAL (
+    SELECT time, type, parameter, state, transition FROM {schema}.alarm_journal j
+    WHERE j.tenant_id = ${{tenant:sqlstring}} AND j.occurrence_id = o.occurrence_id AND j.time < {sql.FROM}
+    ORDER BY transition DESC LIMIT 1
+  ) before
+)
+SELECT greatest(time, {sql.FROM}) AS time, concat_ws(' ', type, parameter) AS metric, CASE state {code} END AS state
+FROM known ORDER BY 1, transition""",
         look.codes(look.STATES, look.STATE_CODES),
     )
 
