@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from deploy.grafana.build import FOLDER
+from deploy.grafana.build import FOLDER, rendered
 from deploy.grafana.query import POSTGRES
 from ironstream.embedded.postgres import EmbeddedPostgres
 from tests.support.grafana.queries import ALL, Query, View, boards, interpolated, targets, variables_of
@@ -106,6 +107,16 @@ async def test_every_panel_bears_any_time_range_and_choice(
 
 def _seconds(value: Any) -> float:
     return value.timestamp() if isinstance(value, datetime) else float(value)
+
+
+@pytest.mark.parametrize("sizes", [{"10s": 10}, {"1hour": 3600}, {"1s": 1, "1min": 60}])
+async def test_stores_with_other_windows_are_asked_for_those_alone(
+    sizes: dict[str, int], database: asyncpg.Connection
+) -> None:
+    made = {name.removesuffix(".json"): json.loads(text) for name, text in rendered(sizes=sizes).items()}
+    for query in targets(made, POSTGRES):
+        for span in (timedelta(minutes=5), SIX_HOURS, timedelta(days=30)):
+            await rows(database, query, view(query.board, span))
 
 
 async def test_the_variables_offer_what_the_ones_before_leave(database: asyncpg.Connection) -> None:

@@ -50,7 +50,9 @@ def _share_over_time(schema: str, sizes: Mapping[str, int], by: str) -> panels.A
     label = "site_id || '/' || asset_id" if of_assets else "site_id"
     # a line for each of a thousand assets shows nothing, and takes long to do so
     worst = f"""
-WHERE (site_id, asset_id) IN (SELECT site_id, asset_id FROM counted GROUP BY 1, 2 ORDER BY {_SHARE}, 1, 2 LIMIT {_LINES})"""
+WHERE (site_id, asset_id) IN (
+  SELECT site_id, asset_id FROM counted GROUP BY 1, 2 ORDER BY {_SHARE}, 1, 2 LIMIT {_LINES}
+)"""
     panel = panels.lines(
         f"Share of GOOD, the {_LINES} worst assets" if of_assets else "Share of GOOD by site",
         "Of all readings that came, BAD ones among them, by the windows that they are in.",

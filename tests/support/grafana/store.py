@@ -13,6 +13,9 @@ from typing import Final
 import asyncpg
 
 from deploy.grafana.sql import SIZES
+from ironstream.sinks.postgres.ddl import create_aggregates
+from ironstream.sinks.postgres.migrations import migrate
+from ironstream.sinks.postgres.tables import EVENTS, READINGS, aggregates
 
 SCHEMA: Final = "ironstream"
 LEAKS: Final = 12
@@ -25,35 +28,7 @@ _SERIES: Final = (
     (4, "acme", "south-depot", "press-1", "force", "kN"),
     (5, "other", "north-works", "pump-1", "temperature", "degC"),
 )
-_ALARM: Final = """tenant_id text NOT NULL, site_id text NOT NULL, asset_id text NOT NULL, parameter text,
-  alarm_id text NOT NULL, occurrence_id text NOT NULL, transition int NOT NULL, time timestamptz NOT NULL,
-  type text NOT NULL, severity text NOT NULL, state text NOT NULL, previous_state text, raised_at timestamptz NOT NULL,
-  acked_at timestamptz, acked_by text, cleared_at timestamptz, until timestamptz, message text NOT NULL, value jsonb,
-  threshold float8, unit text, actor text, comment text, reason text, count bigint NOT NULL, rule_id text,
-  evidence_topic text, evidence_partition int, evidence_offset bigint, topology_version int"""
-_TABLES: Final = f"""
-CREATE SCHEMA {SCHEMA};
-SET search_path = {SCHEMA};
-CREATE TABLE series (tenant_id text NOT NULL, series_id int NOT NULL, site_id text NOT NULL, asset_id text NOT NULL,
-  parameter text NOT NULL, unit text, canonical_name text, site_name text, machine_type text, first_seen timestamptz,
-  PRIMARY KEY (tenant_id, series_id), UNIQUE (tenant_id, site_id, asset_id, parameter));
-CREATE TABLE readings (tenant_id text NOT NULL, series_id int NOT NULL, time timestamptz NOT NULL, value float8,
-  quality smallint NOT NULL, reasons text[], unit text, gateway_time timestamptz, kafka_time timestamptz,
-  clock_skew_ms bigint, seq bigint, topology_version int, raw_partition int NOT NULL, raw_offset bigint NOT NULL,
-  PRIMARY KEY (tenant_id, series_id, time, raw_partition, raw_offset)) PARTITION BY RANGE (time);
-CREATE TABLE readings_all PARTITION OF readings DEFAULT;
-CREATE TABLE events (tenant_id text NOT NULL, id text NOT NULL, time timestamptz NOT NULL, site_id text NOT NULL,
-  asset_id text NOT NULL, parameter text, type text NOT NULL, "from" jsonb, "to" jsonb, value jsonb, details jsonb,
-  gateway_time timestamptz, kafka_time timestamptz, PRIMARY KEY (tenant_id, id, time));
-CREATE TABLE alarm_journal ({_ALARM}, PRIMARY KEY (tenant_id, occurrence_id, transition));
-CREATE TABLE alarms ({_ALARM}, PRIMARY KEY (tenant_id, occurrence_id));
-"""
 _AGGREGATES: Final = """
-CREATE TABLE aggregates_{name} (tenant_id text NOT NULL, series_id int NOT NULL, window_start timestamptz NOT NULL,
-  window_end timestamptz NOT NULL, revision int NOT NULL, final bool NOT NULL, unit text, avg float8, min float8,
-  max float8, stddev float8, count bigint, p50 float8, p95 float8, p99 float8, first float8, last float8,
-  time_weighted_avg float8, percentile_method text, good bigint, suspect bigint, uncertain bigint, bad bigint,
-  pct_good float8, topology_version int, PRIMARY KEY (tenant_id, series_id, window_start));
 INSERT INTO aggregates_{name} (tenant_id, series_id, window_start, window_end, revision, final, avg, min, max, count,
   good, suspect, uncertain, bad, pct_good)
 SELECT tenant_id, series_id, start, start + interval '{size_s} seconds', 0, true, avg(value), min(value), max(value),
@@ -70,7 +45,7 @@ async def fill(dsn: str, now: datetime) -> None:
     """Make the tables and the plant as it looks at `now`, a whole ten minutes."""
     connection = await asyncpg.connect(dsn)
     try:
-        await connection.execute(_TABLES)
+        await _tables(connection)
         await connection.executemany(
             "INSERT INTO series (series_id, tenant_id, site_id, asset_id, parameter, unit) VALUES ($1,$2,$3,$4,$5,$6)",
             _SERIES,
@@ -83,6 +58,18 @@ async def fill(dsn: str, now: datetime) -> None:
         await connection.execute("ANALYZE")
     finally:
         await connection.close()
+
+
+async def _tables(connection: asyncpg.Connection) -> None:
+    """As the sink makes them, with one partition for all times."""
+    await migrate(connection, SCHEMA)
+    made = [aggregates(name) for name in SIZES]
+    for table in made:
+        for statement in create_aggregates(SCHEMA, table):
+            await connection.execute(statement)
+    await connection.execute(f"SET search_path = {SCHEMA}")
+    for table in (READINGS, EVENTS, *made):
+        await connection.execute(f"CREATE TABLE {table.name}_all PARTITION OF {table.name} DEFAULT")
 
 
 async def _readings(connection: asyncpg.Connection, now: datetime) -> None:
@@ -167,5 +154,6 @@ def _insert(table: str) -> str:
     values = ", ".join(f"${number}" for number in range(1, 19))
     return (
         f"INSERT INTO {table} (tenant_id, site_id, asset_id, alarm_id, occurrence_id, transition, time, type, severity,"
-        f" state, previous_state, raised_at, cleared_at, message, value, threshold, actor, count) VALUES ({values})"
+        f" state, previous_state, raised_at, cleared_at, message, value, threshold, actor, count, evidence_topic,"
+        f" evidence_partition, evidence_offset) VALUES ({values}, 'alarms.raw', 0, 0)"
     )
