@@ -79,6 +79,12 @@ class EmbeddedPostgres:
         return f"postgresql://{USER}:{self._storage.password}@{HOST}:{self.port}/{database}"
 
     @property
+    def client_environment(self) -> dict[str, str]:
+        """The same as `dsn` for PostgreSQL's own programs, which take it from their environment."""
+        where = {"PGHOST": HOST, "PGPORT": str(self.port), "PGUSER": USER, "PGDATABASE": DATABASE}
+        return where | {"PGPASSWORD": self._storage.password}
+
+    @property
     def pid(self) -> int | None:
         """Process id of the server while it runs."""
         return self._process.pid if self.running else None

@@ -15,6 +15,7 @@ from ironstream.sinks.postgres.config import PostgresConfig
 from ironstream.sinks.postgres.sink import PostgresSink
 from ironstream.sinks.sink import SinkContext, SinkUnavailableError
 from tests.support.clean import START, cut, event, reading, transition, window
+from tests.support.engine import MemoryRecord
 
 READINGS, MINUTES, EVENTS, ALARMS = "telemetry.clean", "telemetry.1min", "events.clean", "alarms.clean"
 
@@ -119,6 +120,18 @@ async def test_the_same_log_cut_differently_leaves_each_row_once_and_writes_none
     assert await all_of(database, "readings") == before
     # no row has a new version: a replay costs no bloat
     assert await database.fetch("SELECT tableoid, ctid, xmin FROM ironstream.readings ORDER BY 1, 2") == versions
+
+
+async def test_after_a_replay_new_rows_go_straight_into_the_table_again(
+    sink: PostgresSink, database: asyncpg.Connection
+) -> None:
+    ways = []
+    for first, end in ((0, 10), (5, 15), (15, 20), (20, 25)):
+        await sink.write(cut(sink, READINGS, [reading(number) for number in range(first, end)]))
+        ways.append("readings" in sink._repeating)
+
+    assert ways == [False, True, False, False]
+    assert await database.fetchval("SELECT count(*) FROM ironstream.readings") == 25
 
 
 async def test_a_key_twice_in_a_cut_is_written_once_and_the_last_one_wins(
@@ -231,11 +244,12 @@ def test_what_no_server_could_store_is_refused_before_the_write() -> None:
         reading(4, quality_reasons=["fine", "a\0b"]),
         reading(5, parameter="p" * 129),
         reading(6),
+        reading(7, at=datetime(9999, 12, 31, tzinfo=UTC)),
     ]
 
     prepared = cut(sink, READINGS, records).parts[0].prepared
 
-    assert [refusal.place for refusal in prepared.refusals] == [1, 2, 3, 4, 5]
+    assert sorted(refusal.place for refusal in prepared.refusals) == [1, 2, 3, 4, 5, 7]
     assert {refusal.reason for refusal in prepared.refusals} == {"malformed"}
     assert prepared.places.tolist() == [0, 6]
     assert len(prepared.rows) == 2
@@ -409,6 +423,22 @@ async def test_a_statement_that_takes_too_long_is_given_up_with_a_hint(
         await database.execute("LOCK TABLE ironstream.readings IN SHARE ROW EXCLUSIVE MODE")
         with pytest.raises(SinkUnavailableError, match="statement_timeout_s"):
             await sink.write(cut(sink, READINGS, [reading(2)]))
+
+
+@pytest.mark.parametrize("unit", [b"\xff\xfe", b"\\ud800", b"\xed\xa0\x80"])
+async def test_text_that_is_no_unicode_is_refused_and_its_neighbours_are_written(
+    sink: PostgresSink, database: asyncpg.Connection, unit: bytes
+) -> None:
+    good, bad = reading(1), reading(2)
+    assert bad.value is not None
+    bad = MemoryRecord(2, 0, b"k", bad.value.replace(b"degC", unit))
+
+    one = cut(sink, READINGS, [good, bad, reading(3)])
+    refused = [refusal.place for refusal in one.parts[0].prepared.refusals]
+    refused += [refusal.place for refusal in await sink.write(one)]
+
+    assert refused == [1]
+    assert await database.fetchval("SELECT count(*) FROM ironstream.readings") == 2
 
 
 def test_the_clock_of_retention_is_that_of_the_machine() -> None:

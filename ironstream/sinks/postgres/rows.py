@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, Final
 
 import numpy as np
@@ -19,6 +20,9 @@ from ironstream.sinks.sink import Cut, Prepared, Refusal
 DAY_US: Final = 86_400_000_000
 IDENTITY: Final = ("tenant_id", "site_id", "asset_id", "parameter")
 _QUALITIES: Final = frozenset(Quality.__members__)
+_LAST_YEAR: Final = 8999
+_END_DAY: Final = (date(_LAST_YEAR + 1, 1, 1) - date(1970, 1, 1)).days
+"""From here on a partition could end where no calendar does."""
 _NUL: Final = "holds the character NUL, which PostgreSQL's texts cannot"
 
 
@@ -31,12 +35,19 @@ def checked(prepared: Prepared[pa.Table], table: Table) -> Prepared[pa.Table]:
             found = rows[name].combine_chunks()
             for row in np.flatnonzero(_unfit(name, found)):
                 bad.setdefault(int(row), f"{name}: {_why(name)}")
+    for row in _times_outside(table, rows):
+        bad.setdefault(int(row), f"{table.time}: is outside the years 1970 to {_LAST_YEAR}")
     if not bad:
         return prepared
     kept = np.setdiff1d(np.arange(len(rows)), np.fromiter(bad, np.int64))
     refusals = [Refusal(int(prepared.places[row]), MALFORMED, why) for row, why in sorted(bad.items())]
     left = rows.take(kept)
     return Prepared(left, prepared.places[kept], left.nbytes, [*prepared.refusals, *refusals])
+
+
+def _times_outside(table: Table, rows: pa.Table) -> NDArray[np.int64]:
+    days = days_of(table, rows)
+    return np.empty(0, np.int64) if days is None else np.flatnonzero((days < 0) | (days >= _END_DAY))
 
 
 def _unfit(name: str, column: Any) -> NDArray[np.bool_]:
@@ -149,6 +160,6 @@ def days_of(table: Table, rows: pa.Table) -> NDArray[np.int64] | None:
     """Day since 1970 of each row by the time that its table is partitioned by; None where it is not."""
     if table.time is None:
         return None
-    times = pc.cast(single(rows[table.time]), pa.int64()).to_numpy(zero_copy_only=False)
+    times = pc.cast(rows[table.time], pa.int64()).to_numpy(zero_copy_only=False)
     days: NDArray[np.int64] = times // DAY_US
     return days

@@ -1,4 +1,4 @@
-"""Writes cuts of clean data into PostgreSQL: staged by binary COPY, put into place in the same transaction."""
+"""Writes cuts of clean data into PostgreSQL by binary COPY, each cut in one transaction, each row once."""
 
 from __future__ import annotations
 
@@ -62,6 +62,8 @@ class PostgresSink:
             else Partitions(config.db_schema, lock_statement(config.db_schema))
         )
         self._ensured: set[str] = set()
+        # tables whose last cut held rows that were there already, as the cuts of a replay do
+        self._repeating: set[str] = set()
         self._dropping: asyncio.Task[None] | None = None
         self._dropped_at: float | None = None
 
@@ -157,31 +159,52 @@ class PostgresSink:
             await self._partitions.ensure(connection, table, np.unique(days[some]).tolist(), interval)
 
     async def _put(self, connection: Any, table: Table, encoded: Encoded, order: Rows) -> list[Refusal]:
-        statements = write_statements(self._config.db_schema, table)
-        stage = stage_name(table)
-        attempts = 0
+        """Write rows, straight into the table where none of them is likely to be there already."""
+        if table.mostly_new and table.name not in self._repeating:
+            try:
+                with as_sink_or_row_errors(self._place):
+                    await self._copy(connection, table, encoded, order, table.name, self._config.db_schema)
+                return []
+            except RefusedError:
+                # some are there, or some are bad: nothing was written
+                self._repeating.add(table.name)
+        refusals, changed = await self._put_staged(connection, table, encoded, order)
+        if changed == len(order):
+            self._repeating.discard(table.name)
+        return refusals
+
+    async def _put_staged(
+        self, connection: Any, table: Table, encoded: Encoded, order: Rows
+    ) -> tuple[list[Refusal], int]:
+        statements, stage = write_statements(self._config.db_schema, table), stage_name(table)
+        attempts = changed = 0
 
         async def attempt(rows: Sequence[Any]) -> str | None:
-            nonlocal attempts
+            nonlocal attempts, changed
             attempts += 1
-            payload = await asyncio.to_thread(encode_rows, encoded, np.asarray(rows, np.int64))
             try:
                 with as_sink_or_row_errors(self._place):
                     # a savepoint: what is refused leaves nothing behind
                     async with connection.transaction():
                         if attempts > 1:
                             await connection.execute(f"TRUNCATE {quoted(stage)}")
-                        await connection.copy_to_table(stage, source=payload, columns=table.names, format="binary")
-                        for statement in statements:
-                            await connection.execute(statement)
+                        await self._copy(connection, table, encoded, np.asarray(rows, np.int64), stage)
+                        done = [await connection.execute(statement) for statement in statements]
             except RefusedError as error:
                 return error.detail
+            changed += int(done[0].rpartition(" ")[2])
             return None
 
         with as_sink_errors(self._place):
             async with connection.transaction():
                 refused = await bisect(order, attempt)  # type: ignore[arg-type]  # an array is sequence enough
-        return [Refusal(int(order[place]), _REFUSED, detail) for place, detail in refused]
+        return [Refusal(int(order[place]), _REFUSED, detail) for place, detail in refused], changed
+
+    async def _copy(
+        self, connection: Any, table: Table, encoded: Encoded, rows: Rows, into: str, schema: str | None = None
+    ) -> None:
+        payload = await asyncio.to_thread(encode_rows, encoded, rows)
+        await connection.copy_to_table(into, schema_name=schema, source=payload, columns=table.names, format="binary")
 
     def _drop_old(self) -> None:
         """Once an hour, beside the writing."""

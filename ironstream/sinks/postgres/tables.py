@@ -39,6 +39,8 @@ class Table:
     newest: tuple[str, ...] = ()
     time: str | None = None
     """Column that it is partitioned by; None: it is not."""
+    mostly_new: bool = False
+    """Whether its rows hardly ever replace others, so that they are first tried without looking for those."""
     size: str = ""
     """Window size as in the topic's name, of aggregates."""
 
@@ -91,6 +93,7 @@ READINGS: Final = Table(
     key=("tenant_id", "series_id", "time", "raw_partition", "raw_offset"),
     sort=("series_id", "time", "raw_partition", "raw_offset"),
     time="time",
+    mostly_new=True,
 )
 EVENTS: Final = Table(
     "events",

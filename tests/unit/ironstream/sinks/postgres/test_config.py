@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from ironstream.sinks.classes import DataClass
+from ironstream.sinks.postgres import config
 from ironstream.sinks.postgres.config import PostgresConfig, TimescaleConfig
+from ironstream.sinks.registry import SINKS
 
 
 @pytest.mark.parametrize(
-    ("config", "faults"),
+    ("given", "faults"),
     [
         ({}, ["either dsn or host"]),
         ({"dsn": "postgresql://h/d", "host": "h"}, ["either dsn or host"]),
@@ -25,15 +29,15 @@ from ironstream.sinks.postgres.config import PostgresConfig, TimescaleConfig
         ({"host": "h", "retention": {"aggregates_days": {"fast": 3}, "readings_days": 0}}, ["fast", "readings_days"]),
     ],
 )
-def test_every_fault_is_named_at_once_and_no_secret(config: dict[str, Any], faults: list[str]) -> None:
+def test_every_fault_is_named_at_once_and_no_secret(given: dict[str, Any], faults: list[str]) -> None:
     with pytest.raises(ValidationError) as caught:
-        PostgresConfig.model_validate(config)
+        PostgresConfig.model_validate(given)
 
     assert all(fault in str(caught.value) for fault in faults)
 
 
 @pytest.mark.parametrize(
-    ("config", "place"),
+    ("given", "place"),
     [
         ({"host": "db", "database": "plant"}, "db:5432/plant"),
         ({"dsn": "postgresql://u:hidden@db:6000/plant?sslmode=require"}, "db:6000/plant"),
@@ -41,8 +45,8 @@ def test_every_fault_is_named_at_once_and_no_secret(config: dict[str, Any], faul
         ({"dsn": "${secret:dsn}"}, "the database of the dsn"),
     ],
 )
-def test_the_place_is_named_without_its_password(config: dict[str, Any], place: str) -> None:
-    made = PostgresConfig.model_validate(config)
+def test_the_place_is_named_without_its_password(given: dict[str, Any], place: str) -> None:
+    made = PostgresConfig.model_validate(given)
 
     assert made.place == place
     assert "hidden" not in f"{made.place} {made.claims} {made!r}"
@@ -57,11 +61,18 @@ def test_two_sinks_claim_the_same_place_however_they_name_it() -> None:
     assert by_parts.claims != elsewhere.claims
 
 
+@pytest.mark.parametrize("name", ["sample.yaml", "sample-timescaledb.yaml"])
+def test_the_samples_are_valid(name: str) -> None:
+    sample = yaml.safe_load((Path(config.__file__).parent / name).read_text(encoding="utf-8"))
+
+    SINKS[sample["kind"]].config_model.model_validate(sample["config"])
+
+
 def test_partitions_are_longer_where_windows_are() -> None:
-    config = PostgresConfig.model_validate({"host": "h", "intervals": {"aggregates_days": {"1min": 60}}})
+    made = PostgresConfig.model_validate({"host": "h", "intervals": {"aggregates_days": {"1min": 60}}})
 
     sizes = {"1s": 1, "10s": 10, "30s": 30, "1min": 60, "1hour": 3600}
-    assert [config.interval_days(DataClass.AGGREGATES, name, size) for name, size in sizes.items()] == [
+    assert [made.interval_days(DataClass.AGGREGATES, name, size) for name, size in sizes.items()] == [
         1,
         7,
         7,
