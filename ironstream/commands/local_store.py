@@ -5,15 +5,13 @@ A laptop needs no database to begin with; on a plant the secret is set and nothi
 
 from __future__ import annotations
 
-import asyncio
 import os
 from pathlib import Path
 from typing import Final
 
 from ironstream.embedded.postgres import EmbeddedPostgres
 from ironstream.embedded.postgres_storage import PostgresStorage
-from ironstream.errors import ConfigurationError
-from ironstream.gateway.secrets import SecretPlaces, references, resolve, variable_of
+from ironstream.gateway.secrets import SecretPlaces, is_set, references, variable_of
 from ironstream.settings import Settings
 from ironstream.topology import Topology
 
@@ -24,13 +22,11 @@ _KINDS: Final = ("postgres", "timescaledb")
 def unset_stores(topology: Topology) -> list[str]:
     """Names of the secrets that stand for the whole dsn of an enabled store and that nobody has set."""
     names: list[str] = []
+    places = SecretPlaces.from_environment()
     for sink in topology.sinks:
         dsn = sink.config.get("dsn") if sink.kind in _KINDS and sink.enabled else None
         if isinstance(dsn, str) and [dsn] == [f"${{secret:{name}}}" for name in references(dsn)]:
-            try:
-                asyncio.run(resolve({"dsn": dsn}, SecretPlaces.from_environment()))
-            except ConfigurationError:
-                names += references(dsn)
+            names += [name for name in references(dsn) if not is_set(name, places)]
     return names
 
 

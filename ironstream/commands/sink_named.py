@@ -32,11 +32,13 @@ class NamedSink:
 def declared_sinks(settings: Settings) -> list[NamedSink]:
     """Every sink of the file, also those that are not enabled. Raises TopologyError."""
     # the targets' libraries are costly to import, which every other command would pay for
+    from ironstream.commands.local_store import offer_running_store
     from ironstream.sinks.configured import context_of
     from ironstream.sinks.registry import SINKS
     from ironstream.topology import load_topology, topics_of
 
     topology = load_topology(settings.topology, sinks=SINKS)
+    offer_running_store(settings, topology)
     sizes = [window.size_s for window in topology.windows]
     return [
         NamedSink(

@@ -38,9 +38,9 @@ def demo(
 
     It needs nothing but this installation: it starts a Kafka of its own on a free port, in a folder that is emptied at
     each start. The view reads Kafka alone. One device, flowmeter-1, babbles on purpose: what it sends beyond its limit
-    is refused, 50 dead letters a second. With --duration the exit code is 0 only if all of this was
-    seen: clean values of every protocol, aggregates, a gap, a dead letter, an alarm from ACTIVE over ACKNOWLEDGED to
-    CLEARED.
+    is refused, 50 dead letters a second. A PostgreSQL and files of Parquet store what is clean, and are asked for it.
+    With --duration the exit code is 0 only if all of this was seen: clean values of every protocol, aggregates, a gap,
+    a dead letter, an alarm from ACTIVE over ACKNOWLEDGED to CLEARED, answers of both stores.
 
     Examples:
 

@@ -17,6 +17,7 @@ from ironstream.embedded.locks import try_lock
 from ironstream.errors import ConfigurationError
 
 _MARK = "ironstream-demo.lock"
+LAKE_AGE_S = 8.0
 
 
 @contextmanager
@@ -67,7 +68,7 @@ def sample_topology() -> Path:
 def write_topology(source: Path, target: Path, ports: Mapping[str, int]) -> None:
     """A copy of the sample whose pipelines read the simulated plant where it listens, `ports` by adapter.
 
-    Raises ConfigurationError.
+    Its files of Parquet are made beside it, and soon enough to be seen. Raises ConfigurationError.
     """
     yaml = YAML()
     yaml.preserve_quotes = True
@@ -82,6 +83,10 @@ def write_topology(source: Path, target: Path, ports: Mapping[str, int]) -> None
                 config["port"] = port
             elif str(config.get("endpoint", "")).endswith(f":{sample}"):
                 config["endpoint"] = config["endpoint"].removesuffix(str(sample)) + str(port)
+        for sink in document["sinks"]:
+            if sink["kind"] == "s3-parquet":
+                sink["config"]["path"] = str(target.parent / "lake")
+                sink["batch_age_s"] = LAKE_AGE_S
         with target.open("w", encoding="utf-8") as file:
             yaml.dump(document, file)
     except (OSError, YAMLError, KeyError, TypeError, AttributeError) as err:

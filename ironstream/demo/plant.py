@@ -1,4 +1,4 @@
-"""The demo's processes: Kafka, the simulated plant, a worker, the gateway; started in order, stopped in order."""
+"""The demo's processes: Kafka, PostgreSQL, simulated plant, worker, gateway, sinks; started and stopped in order."""
 
 from __future__ import annotations
 
@@ -19,14 +19,18 @@ from adapters.simulator.ports import ports_in
 from ironstream.commands import children
 from ironstream.commands.children import Child
 from ironstream.commands.kafka_start import start_kafka
+from ironstream.commands.local_store import secrets_for, store_folder, unset_stores
 from ironstream.commands.output import run
 from ironstream.commands.signals import Stop
 from ironstream.commands.supervised import environment
 from ironstream.commands.topics import specs_of
+from ironstream.commands.up import sink_processes
 from ironstream.demo.folder import sample_topology, write_topology
+from ironstream.embedded.postgres import EmbeddedPostgres
 from ironstream.errors import IronstreamError
 from ironstream.settings import Settings, load_settings
 from ironstream.topics import ensure_topics
+from ironstream.topology import load_topology
 
 READY_TIMEOUT_S: Final = 60.0
 _KEPT: Final = ("java", "kafka_heap_mb", "log_level", "log_format")
@@ -90,14 +94,21 @@ def running_plant(folder: Path, console: Console, stop: Stop) -> Iterator[Plant]
         run(ensure_topics(settings.kafka_client_kwargs(), specs), settings.bootstrap)
         _wait(simulator, lambda: simulator.wait_for("mqtt listening on", _POLL_S), stop)
         write_topology(sample_topology(), topology, ports_in(simulator.said()))
-        say("starting worker and gateway")
+        say("starting PostgreSQL")
+        declared = load_topology(topology)
+        store = EmbeddedPostgres(store_folder(settings))
+        stack.callback(lambda: run(store.stop()))
+        run(store.start())
+        say("starting worker, sinks and gateway")
+        secrets = secrets_for(unset_stores(declared), store.dsn)
         env = environment(settings) | {"IRONSTREAM_METRICS_PORT": "0", "IRONSTREAM_HEALTH_PORT": "0"}
         worker = _start(stack, Child("worker", children.ironstream("worker"), logs / "worker.log", env))
         gateway = _start(stack, Child("gateway", children.ironstream("gateway"), logs / "gateway.log", env))
+        sinks = [_start(stack, child) for child in sink_processes(settings, declared, secrets)]
         _wait(worker, lambda: _is_ready(worker), stop)
         _wait(gateway, lambda: gateway.wait_for("health and metrics on port", _POLL_S), stop)
         say("ready")
-        yield Plant(settings, (simulator, worker, gateway))
+        yield Plant(settings, (simulator, worker, gateway, *sinks))
 
 
 class _Steps:

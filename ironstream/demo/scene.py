@@ -11,12 +11,15 @@ import msgspec
 
 from ironstream.contract import AlarmState, Topic
 from ironstream.domain.times import to_us
+from ironstream.query.store import LastValue
 
 STALE_AFTER_S: Final = 5.0
 _RATE_OVER_S: Final = 5.0
 SIZES_S: Final = (1, 10)
 BABBLER: Final = "flowmeter-1"
 """The asset that topology.yaml polls for more than it allows, to show what a babbling device meets."""
+ASKED: Final = "pump-1"
+"""The asset whose last values are asked of the stores."""
 TOPICS: Final = (
     Topic.TELEMETRY_CLEAN,
     *(Topic.aggregates(size_s) for size_s in SIZES_S),
@@ -43,6 +46,8 @@ class Milestone(StrEnum):
     ACTIVE = "alarm ACTIVE"
     ACKNOWLEDGED = "then ACKNOWLEDGED"
     CLEARED = "then CLEARED"
+    DATABASE = "series asked of PostgreSQL"
+    LAKE = "series asked of Parquet files"
 
 
 @dataclass(slots=True)
@@ -120,6 +125,8 @@ class Scene:
         self.dead_letters: dict[str, DeadLetters] = {}
         self.milestones: dict[Milestone, Seen] = {}
         self.counts: Counter[str] = Counter()
+        self.stored: dict[Milestone, list[LastValue]] = {}
+        """Last values of one machine, as each store answered when it was asked last."""
         self.lag: int | None = None
         self.delay_s: float | None = None
         self._arrivals: deque[tuple[float, int]] = deque()
@@ -146,6 +153,12 @@ class Scene:
             self._alarm(value, at_s)
         else:
             self._aggregate(value, at_s)
+
+    def answered(self, store: Milestone, found: list[LastValue], at_s: float) -> None:
+        """A store (`DATABASE` or `LAKE`) has told the last values of `ASKED`."""
+        if found:
+            self.stored[store] = found
+            self.milestones.setdefault(store, Seen(at_s)).count = len(found)
 
     def readings_per_s(self, at_s: float) -> float:
         """Clean readings a second over the last seconds."""

@@ -16,12 +16,14 @@ from rich.live import Live
 
 from ironstream.commands.log_reader import LogReader
 from ironstream.commands.operator import command_on, send_command
+from ironstream.commands.query_store import opened_store
 from ironstream.commands.signals import Stop
 from ironstream.contract import AlarmState, Topic
 from ironstream.demo.plant import Plant
-from ironstream.demo.scene import TOPICS, AlarmView, Milestone, Scene
+from ironstream.demo.scene import ASKED, TOPICS, AlarmView, Milestone, Scene
 from ironstream.demo.view import draw
 from ironstream.errors import IronstreamError
+from ironstream.query.patterns import SeriesPattern
 from ironstream.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -33,6 +35,10 @@ _FRAME_S: Final = 0.25
 _LAG_S: Final = 1.0
 _CHECK_S: Final = 0.5
 _NEWS_S: Final = 10.0
+_ASK_S: Final = 2.0
+_ASKED_BACK_US: Final = 300_000_000
+_STORES: Final = {"store": Milestone.DATABASE, "lake": Milestone.LAKE}
+"""Sinks of topology.yaml, and what it shows that they answer."""
 _RAW: Final = (Topic.TELEMETRY_RAW, Topic.EVENTS_RAW, Topic.ALARMS_RAW)
 
 
@@ -55,7 +61,7 @@ class Watch:
 
     async def run(self, stop: Stop, duration_s: float | None) -> None:
         """Watch until `stop`, or for `duration_s`. Raises ChildDiedError when a process of the demo ends."""
-        works: list[Callable[[], Any]] = [self._feed, self._lag, self._operate, self._check]
+        works: list[Callable[[], Any]] = [self._feed, self._lag, self._operate, self._check, self._ask_stores]
         works.append(self._draw if self._live else self._tell)
         tasks = [asyncio.create_task(work()) for work in works]
         try:
@@ -121,6 +127,19 @@ class Watch:
                 log.warning("acknowledgement failed", error=error.message)
             # the answer is on audit_trail before the transition has been read here
             await asyncio.sleep(1.0)
+
+    async def _ask_stores(self) -> None:
+        """Ask both stores for last values, as `ironstream query last` does."""
+        pattern = SeriesPattern.parse(ASKED)
+        while True:
+            for sink_id, milestone in _STORES.items():
+                try:
+                    async with opened_store(self._settings, sink_id) as store:
+                        found = await store.last(pattern, time.time_ns() // 1000 - _ASKED_BACK_US)
+                except IronstreamError:
+                    continue  # nothing is stored yet; what stays so is told as missing at the end
+                self.scene.answered(milestone, found, self.seconds)
+            await asyncio.sleep(_ASK_S)
 
     def _first_active(self) -> AlarmView | None:
         for alarm in self.scene.alarms.values():

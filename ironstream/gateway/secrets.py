@@ -108,6 +108,13 @@ async def resolve(config: Mapping[str, Any], places: Places) -> tuple[dict[str, 
     return dict(replaced), Redactor(values.values())
 
 
+def is_set(name: str, places: Places) -> bool:
+    """Whether somebody has set a secret; a Vault that is there is believed to have it."""
+    if variable_of(name) in os.environ or (places.vault_url and places.vault_token):
+        return True
+    return places.secrets_dir is not None and (places.secrets_dir / name).is_file()
+
+
 def variable_of(name: str) -> str:
     """The environment's variable that holds a secret."""
     return "IRONSTREAM_SECRET_" + re.sub(r"[^A-Za-z0-9]", "_", name).upper()
