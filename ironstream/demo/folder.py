@@ -83,7 +83,7 @@ def write_topology(source: Path, target: Path, ports: Mapping[str, int]) -> None
                 config["port"] = port
             elif str(config.get("endpoint", "")).endswith(f":{sample}"):
                 config["endpoint"] = config["endpoint"].removesuffix(str(sample)) + str(port)
-        for sink in document["sinks"]:
+        for sink in document.get("sinks", []):
             if sink["kind"] == "s3-parquet":
                 sink["config"]["path"] = str(target.parent / "lake")
                 sink["batch_age_s"] = LAKE_AGE_S

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from ironstream.contract import AlarmState, Topic
 from ironstream.domain.times import to_us
-from ironstream.query.store import LastValue
+
+if TYPE_CHECKING:
+    from ironstream.query.store import LastValue
 
 STALE_AFTER_S: Final = 5.0
 _RATE_OVER_S: Final = 5.0

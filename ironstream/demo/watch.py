@@ -23,7 +23,6 @@ from ironstream.demo.plant import Plant
 from ironstream.demo.scene import ASKED, TOPICS, AlarmView, Milestone, Scene
 from ironstream.demo.view import draw
 from ironstream.errors import IronstreamError
-from ironstream.query.patterns import SeriesPattern
 from ironstream.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -130,6 +129,9 @@ class Watch:
 
     async def _ask_stores(self) -> None:
         """Ask both stores for last values, as `ironstream query last` does."""
+        # costly to import, which every other command would pay for
+        from ironstream.query.patterns import SeriesPattern
+
         pattern = SeriesPattern.parse(ASKED)
         while True:
             for sink_id, milestone in _STORES.items():

@@ -9,8 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-import asyncpg
-
 from ironstream.embedded.account import Account
 from ironstream.embedded.config import HOST
 from ironstream.embedded.guarded import GuardedProcess
@@ -183,6 +181,8 @@ class EmbeddedPostgres:
         return state != self._before and len(lines) >= 8 and lines[7].strip() == _READY
 
     async def _make_database(self) -> None:
+        import asyncpg  # who never starts a server need not load it
+
         connection = await asyncpg.connect(self.dsn_of("postgres"), timeout=START_TIMEOUT_S)
         try:
             if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", DATABASE):

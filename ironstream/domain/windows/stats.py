@@ -75,8 +75,8 @@ def summarize(values: Floats, times: Ints, counts: Ints) -> NDArray[Any]:
     summary = empty_windows(len(counts))
     divisor = np.maximum(counts, 1)
     summary["n"] = counts
-    summary["mean"] = mean = np.cumsum(filled, axis=1)[:, -1] / divisor
-    # (-0.0 + 0.0) aside, padding with zero leaves a running sum as it is.
+    # Padding with zero leaves a running sum as it is, but for -0.0, which no sum is to be.
+    summary["mean"] = mean = np.cumsum(filled, axis=1)[:, -1] / divisor + 0.0
     distance = np.where(valid, values - mean[:, None], 0.0)
     summary["m2"] = np.cumsum(distance * distance, axis=1)[:, -1]
     summary["minimum"] = np.where(valid, values, np.inf).min(axis=1)
@@ -89,7 +89,7 @@ def summarize(values: Floats, times: Ints, counts: Ints) -> NDArray[Any]:
     summary["last"] = np.where(some, filled[each, end], 0.0)
     if width > 1:
         held = np.where(valid[:, 1:], times[:, 1:] - times[:, :-1], 0) / 1e6
-        summary["integral"] = np.cumsum(filled[:, :-1] * held, axis=1)[:, -1]
+        summary["integral"] = np.cumsum(filled[:, :-1] * held, axis=1)[:, -1] + 0.0
     return summary
 
 

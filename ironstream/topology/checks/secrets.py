@@ -14,7 +14,7 @@ from ironstream.topology.nodes import Node
 
 _KEYS = "api|access|private|shared|signing|encryption|secret|hmac|routing|integration"
 _SECRET_NAME = re.compile(
-    rf"(.*[_-])?(password|passwd|passphrase|token|secret)|((.*[_-])?({_KEYS})[_-])?key|(.*-)?authorization",
+    rf"(.*[_-])?(password|passwd|passphrase|token|secret)|((.*[_-])?({_KEYS})[_-])?key|(.*-)?authorization|cookie",
     re.IGNORECASE,
 )
 _SECRET_LIST = re.compile(rf"(.*[_-])?(passwords|passphrases|tokens|secrets)|(.*[_-])?({_KEYS})[_-]keys", re.IGNORECASE)
@@ -98,7 +98,9 @@ def check_secret_fields(value: object, path: Path, report: Report) -> None:
                 check_secret_fields(getattr(value, field), (*path, alias or field), report)
         case Mapping():
             for key, inner in value.items():
-                check_secret_fields(inner, (*path, str(key)), report)
+                # names of headers are the writer's: they tell which of them are secrets
+                if not isinstance(inner, SecretStr) or names_a_secret(str(key)):
+                    check_secret_fields(inner, (*path, str(key)), report)
         case list() | tuple():
             for place, inner in enumerate(value):
                 check_secret_fields(inner, (*path, place), report)
