@@ -11,6 +11,9 @@ from ironstream.engine.outbox import Outbox
 from ironstream.engine.partition import PartitionOutputs
 from ironstream.sinks.sink import Refusal
 
+_LONGEST_DETAIL: Final = 1000
+"""Characters. A target may answer with pages, and the broker refuses what is too large: that would stop the sink."""
+
 
 class KafkaDeadLetters:
     """Dead letters of one sink, each to the partition number of its source."""
@@ -22,7 +25,7 @@ class KafkaDeadLetters:
 
     def send(self, record: Record, topic: str, partition: int, refusal: Refusal) -> None:
         """Queue a dead letter: the record as it is, and in its headers why it was refused, by which sink."""
-        headers = dlq_headers(record, topic, partition, refusal.reason, refusal.detail)
+        headers = dlq_headers(record, topic, partition, refusal.reason, refusal.detail[:_LONGEST_DETAIL])
         headers.append((SINK_HEADER, self._sink_id.encode()))
         outputs = PartitionOutputs(self._outbox, self._prefix, partition)
         outputs.send(Topic.DLQ_SINKS, record.key, record.value, record.timestamp, headers)

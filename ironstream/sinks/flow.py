@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 
 from ironstream.engine.api import Chunk, Record
+from ironstream.kernels.layout import HEADERS, KEY
 from ironstream.sinks.sink import Cut, Limits, Part, Refusal, Sink
 from ironstream.sinks.stats import SinkStats
 
@@ -56,10 +57,10 @@ class _Open:
 
 
 class Flow:
-    """What goes from one topic to one target. `put` and `run` run side by side.
+    """What goes from one topic to one target. `put` and `run` run side by side; `put` is for one caller at a time.
 
-    In memory are at most the open cuts (`Limits`), one cut that waits and one that is written: `put` waits, so the
-    topic's lag grows and memory does not.
+    In memory are at most the open cuts (`Limits`), one cut that waits, one that is written, and the chunk that is being
+    taken: `put` waits, so the topic's lag grows and memory does not.
     """
 
     def __init__(
@@ -72,9 +73,9 @@ class Flow:
         self._dead_letters = dead_letters
         self._stats = stats
         self._open: dict[int | None, _Open] = {}
-        self._full: asyncio.Queue[_Open] = asyncio.Queue(1)
-        # A cut that is handed over must not overtake one of the same partition that waits for room.
-        self._handing_over = asyncio.Lock()
+        self._full: asyncio.Queue[_Open] = asyncio.Queue()
+        # Whoever has it may put one cut in line. Until then a cut stays open, counts as such, and may still grow.
+        self._room = asyncio.Semaphore(1)
         self._stopping = False
 
     async def put(self, chunk: Chunk, source: Source) -> None:
@@ -82,14 +83,16 @@ class Flow:
         for piece, period in self._periods(chunk):
             # In a thread: the loop goes on, and what Arrow does runs beside it.
             prepared = await asyncio.to_thread(self._sink.prepare, piece)
-            if source.closed or self._stopping:
-                return
-            for refusal in prepared.refusals:
-                self._refuse(piece.records[refusal.place], piece.partition, refusal)
             part = Part(
                 self._topic, piece.partition, int(piece.records.offsets[0]), piece.next_offset, prepared,
                 piece if self._limits.keep_chunks else None,
             )  # fmt: skip
+            await self._make_room(part, period)
+            # Looked at when nothing more is waited for: what comes late would mix with what the next owner reads.
+            if source.closed or self._stopping:
+                return
+            for refusal in prepared.refusals:
+                self._refuse(piece.records[refusal.place], piece.partition, refusal)
             await self._add(part, source, period)
 
     async def run(self) -> None:
@@ -101,67 +104,91 @@ class Flow:
     async def drain(self) -> None:
         """Take nothing more, and return when all that was taken is written (or was given up)."""
         self._stopping = True
-        for key in list(self._open):
-            await self._hand_over(key)
+        for key, cut in list(self._open.items()):
+            await self._hand_over(key, cut)
         await self._full.join()
 
     # -- gathering ------------------------------------------------------------------------------------------------
 
     def _periods(self, chunk: Chunk) -> Iterator[tuple[Chunk, int]]:
         """The chunk in pieces that lie in one period of record time each."""
-        if self._limits.record_time_s is None:
+        if self._limits.record_time_s is None or self._limits.by == "topic":
             yield chunk, 0
             return
-        periods = chunk.records.timestamps // round(self._limits.record_time_s * 1000)
+        periods = chunk.records.timestamps // max(1, round(self._limits.record_time_s * 1000))
         begins = [0, *(np.flatnonzero(np.diff(periods)) + 1).tolist(), len(periods)]
         for begin, end in pairwise(begins):
             yield Chunk(chunk.topic, chunk.partition, chunk.records[begin:end]), int(periods[begin])
 
+    def _key(self, part: Part[Any]) -> int | None:
+        return part.partition if self._limits.by == "partition" else None
+
+    async def _make_room(self, part: Part[Any], period: int) -> None:
+        key = self._key(part)
+        cut = self._open.get(key)
+        if cut is not None and cut.period != period:
+            await self._hand_over(key, cut)
+        while self._open and not self._holds(part):
+            key, cut = max(self._open.items(), key=lambda one: (one[1].rows, one[1].nbytes))
+            await self._hand_over(key, cut)
+
+    def _holds(self, part: Part[Any]) -> bool:
+        rows = sum(cut.rows for cut in self._open.values()) + len(part)
+        nbytes = sum(cut.nbytes for cut in self._open.values()) + _nbytes(part)
+        return rows <= self._limits.held_rows and nbytes <= self._limits.held_nbytes
+
     async def _add(self, part: Part[Any], source: Source, period: int) -> None:
-        key = part.partition if self._limits.by == "partition" else None
-        if key in self._open and self._open[key].period != period and self._limits.by == "partition":
-            await self._hand_over(key)
-        if key not in self._open:
-            self._open[key] = _Open(asyncio.get_running_loop().time(), period)
-        cut = self._open[key]
+        key = self._key(part)
+        cut = self._open.get(key)
+        if cut is None:
+            cut = self._open[key] = _Open(asyncio.get_running_loop().time(), period)
         cut.parts.append(part)
         cut.sources.append(source)
         cut.rows += len(part)
-        cut.nbytes += part.prepared.nbytes
+        cut.nbytes += _nbytes(part)
         self._stats.waiting(self._topic, len(part))
         if cut.rows >= self._limits.rows or cut.nbytes >= self._limits.nbytes:
-            await self._hand_over(key)
-        elif sum(one.rows for one in self._open.values()) > self._limits.held_rows:
-            await self._hand_over(max(self._open, key=lambda key: self._open[key].rows))
+            await self._hand_over(key, cut)
 
-    async def _hand_over(self, key: int | None) -> None:
-        async with self._handing_over:
-            cut = self._open.pop(key, None)
-            if cut is not None:
-                await self._full.put(cut)
+    async def _hand_over(self, key: int | None, cut: _Open) -> None:
+        """Put a cut in line for the writer, when there is room; unless somebody else does so meanwhile."""
+        await self._room.acquire()
+        if self._open.get(key) is not cut:
+            self._room.release()
+            return
+        # No await between these: of one partition, none can overtake another.
+        del self._open[key]
+        self._full.put_nowait(cut)
 
     async def _watch_age(self) -> None:
         loop, age_s = asyncio.get_running_loop(), self._limits.age_s
         while True:
             await asyncio.sleep(min(max(age_s / _AGE_CHECKS, 0.01), 1.0))
-            due = [key for key, cut in self._open.items() if loop.time() - cut.first_at >= age_s]
-            for key in due:
-                await self._hand_over(key)
+            due = [(key, cut) for key, cut in self._open.items() if loop.time() - cut.first_at >= age_s]
+            for key, cut in due:
+                await self._hand_over(key, cut)
 
     # -- writing --------------------------------------------------------------------------------------------------
 
     async def _write_all(self) -> None:
         while True:
             cut = await self._full.get()
+            self._room.release()
             await self._write(cut)
             self._full.task_done()
 
     async def _write(self, open_cut: _Open) -> None:
-        cut = Cut(self._topic, open_cut.parts)
-        self._stats.waiting(self._topic, -len(cut))
+        self._stats.waiting(self._topic, -open_cut.rows)
+        # What was taken before the partition went away was not committed: its next owner has it, who may be this
+        # process again, and then it is in this very cut a second time.
+        taken = zip(open_cut.parts, open_cut.sources, strict=True)
+        owned = [(part, source) for part, source in taken if not source.closed]
+        if not owned:
+            return
+        cut = Cut(self._topic, [part for part, _ in owned])
         refusals: Sequence[Refusal] | None = ()
         if len(cut):
-            refusals = await self._writer.write(cut, lambda: all(source.closed for source in open_cut.sources))
+            refusals = await self._writer.write(cut, lambda: all(source.closed for _, source in owned))
         if refusals is None:
             return
         for refusal in refusals:
@@ -169,9 +196,17 @@ class Flow:
             self._refuse(record, part.partition, refusal)
         await self._dead_letters.settled({part.partition for part in cut.parts})
         self._stats.wrote(self._topic, len(cut) - len(refusals))
-        for part, source in zip(cut.parts, open_cut.sources, strict=True):
+        for part, source in owned:
             source.wrote(part.next_offset)
 
     def _refuse(self, record: Record, partition: int, refusal: Refusal) -> None:
         self._stats.refused(self._topic, refusal.reason)
         self._dead_letters.send(record, self._topic, partition, refusal)
+
+
+def _nbytes(part: Part[Any]) -> int:
+    """Memory that a part takes, with its chunk where that is kept."""
+    if part.chunk is None:
+        return part.prepared.nbytes
+    places = part.chunk.records.places
+    return part.prepared.nbytes + max(0, int(places[-1, HEADERS + 1] - places[0, KEY]))

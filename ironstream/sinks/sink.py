@@ -105,9 +105,10 @@ class Cut(Generic[RowsT]):
 class Limits:
     """When a cut is full, whichever comes first. A cut is written when it is full or its first row is `age_s` old.
 
-    `by`: "topic" puts all partitions of a topic into one cut, "partition" makes a cut for each. `held_rows` is the most
-    over all open cuts of a topic: beyond it the largest is written early. `record_time_s`: a cut ends where the append
-    time of the records passes a multiple of it, so that the same log is cut alike each time.
+    A cut ends with the chunk that fills it, so it may be larger by one. `by`: "topic" puts all partitions of a topic
+    into one cut, "partition" makes a cut for each. `held_rows` and `held_nbytes` are the most over all open cuts of a
+    topic: beyond them the largest is written early. `record_time_s`: where a cut is of one partition, it ends where the
+    append time of the records passes a multiple of it, so that the same log is cut alike each time.
     """
 
     rows: int = 20_000
@@ -115,6 +116,7 @@ class Limits:
     age_s: float = 1.0
     by: Literal["topic", "partition"] = "topic"
     held_rows: int = 200_000
+    held_nbytes: int = 512 * 1024 * 1024
     record_time_s: float | None = None
     keep_chunks: bool = True
     """Whether `write` may refuse rows; their records are held until they are written."""
@@ -138,6 +140,8 @@ class Sink(Protocol[RowsT]):
 
     async def connect(self) -> None:
         """Reach the target and make what is missing there; repeated until it succeeds, and after each outage.
+
+        Never called twice at once, but cuts of other topics may be on their way while it is: they are to go on.
 
         Raises SinkUnavailableError; ConfigurationError for what only another configuration can mend.
         """

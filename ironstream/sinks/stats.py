@@ -81,6 +81,7 @@ class SinkStats:
         """The target did not take a write."""
         self.failing, self.last_error = True, message
         self._errors.append(self._clock_s())
+        self._forget_old()
         self._failed.labels(self._sink, kind).inc()
 
     def recovered(self) -> None:
@@ -90,9 +91,12 @@ class SinkStats:
     @property
     def errors_last_minute(self) -> int:
         """Failed writes in the last minute."""
+        self._forget_old()
+        return len(self._errors)
+
+    def _forget_old(self) -> None:
         while self._errors and self._errors[0] < self._clock_s() - _MINUTE_S:
             self._errors.popleft()
-        return len(self._errors)
 
     def health(self, *, breaker_open: bool, ready: bool, lag_records: int) -> dict[str, Any]:
         """The answer of /health. unhealthy: the breaker is open. degraded: writes fail, or Kafka has not assigned."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 import structlog
 
 from ironstream.engine.crashpoints import crash_point
-from ironstream.sinks.breaker import Breaker
+from ironstream.sinks.breaker import Admission, Breaker
 from ironstream.sinks.sink import Cut, Refusal, Sink, SinkUnavailableError
 from ironstream.sinks.stats import SinkStats
 
@@ -26,26 +26,32 @@ class Target:
         self._timeout_s = write_timeout_s
         self._stats = stats
         self._breaker = breaker
+        self._connection = 0
+        """Number of the connection, which is there when `_connected`."""
         self._connected = False
         self._connecting = asyncio.Lock()
 
     async def write(self, cut: Cut[Any], abandoned: Callable[[], bool]) -> Sequence[Refusal] | None:
         """Write a cut, however long it takes; what the target refused. None: given up because it was `abandoned`."""
-        while await self._breaker.admitted(abandoned):
+        while (admission := await self._breaker.admitted(abandoned)) is not None:
+            connection = 0
             try:
-                async with asyncio.timeout(self._timeout_s):
-                    await self._connect()
+                async with asyncio.timeout(self._timeout_s) as limit:
+                    connection = await self._connect()
                     crash_point("before_write")
                     with self._stats.writing(cut.topic):
                         refusals = await self._sink.write(cut)
             except (SinkUnavailableError, TimeoutError) as err:
-                await self._failed(err, cut, abandoned)
+                if connection == self._connection:
+                    # Another topic may have connected anew since; its connection is not the one that failed.
+                    self._connected = False
+                await self._failed(self._told(err, limit), admission, cut, abandoned)
                 continue
             except BaseException:
-                self._breaker.let_go()
+                self._breaker.let_go(admission)
                 raise
             crash_point("after_write")
-            self._breaker.succeeded()
+            self._breaker.succeeded(admission)
             self._stats.recovered()
             return refusals
         return None
@@ -54,26 +60,38 @@ class Target:
         """Let go of the target."""
         await self._sink.close()
 
-    async def _connect(self) -> None:
+    async def _connect(self) -> int:
         async with self._connecting:
             if not self._connected:
                 await self._sink.connect()
+                self._connection += 1
                 self._connected = True
+            return self._connection
 
-    async def _failed(self, err: Exception, cut: Cut[Any], abandoned: Callable[[], bool]) -> None:
-        self._connected = False
+    def _told(self, err: SinkUnavailableError | TimeoutError, limit: asyncio.Timeout) -> SinkUnavailableError:
         if isinstance(err, SinkUnavailableError):
-            pause_s = self._breaker.failed(err.retry_after_s)
-            self._stats.failed(err.kind, err.message)
-            message, hint = err.message, err.hint
-        else:
-            pause_s = self._breaker.failed()
-            message, hint = f"the write took longer than {self._timeout_s:g} s", "raise write_timeout_s, or write less"
-            self._stats.failed("timeout", message)
+            return err
+        if limit.expired():
+            return _TooSlowError(
+                f"the write took longer than {self._timeout_s:g} s", "raise write_timeout_s, or write less at once"
+            )
+        return _TooSlowError(f"the target did not answer in time: {err}", "look at the target and the way to it")
+
+    async def _failed(
+        self, err: SinkUnavailableError, admission: Admission, cut: Cut[Any], abandoned: Callable[[], bool]
+    ) -> None:
+        pause_s = self._breaker.failed(admission, err.retry_after_s)
+        self._stats.failed(err.kind, err.message)
         log.warning(
             "target did not take a cut, it is tried again",
-            topic=cut.topic, rows=len(cut), error=message, hint=hint, breaker_open=self._breaker.is_open,
+            topic=cut.topic, rows=len(cut), error=err.message, hint=err.hint, breaker_open=self._breaker.is_open,
         )  # fmt: skip
         while pause_s > 0 and not abandoned():
             await asyncio.sleep(min(pause_s, _SLICE_S))
             pause_s -= _SLICE_S
+
+
+class _TooSlowError(SinkUnavailableError):
+    """No answer within the time that a write may take."""
+
+    kind = "timeout"
