@@ -6,21 +6,11 @@ from typing import Any, Final
 
 from ironstream.kernels.compiler import helper, kernel
 from ironstream.kernels.layout import HEADERS
+from ironstream.kernels.varints import read_varint
 
 _SLASH: Final = 47
 _ZERO: Final = 48
-
-
-@helper
-def _varint(buffer: Any, at: int) -> Any:
-    value, shift = 0, 0
-    while True:
-        byte = int(buffer[at])
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return (value >> 1) ^ -(value & 1), at
-        shift += 7
+_LARGEST_PARTITION: Final = 2**31 - 1
 
 
 @helper
@@ -40,17 +30,21 @@ def _number(buffer: Any, at: int, end: int) -> Any:
 def source_ids(buffer: Any, records: Any, header: Any, prefix: Any, partitions: Any, offsets: Any) -> None:
     """Partition and offset of each record from its `header`: `prefix` + partition/offset; -1 and -1 without one.
 
-    An id may go on after the offset with a slash and the name of a part of the record.
+    An id may go on after the offset with a slash and the name of a part of the record. Of several the last counts; one
+    with numbers that no record can have is none. Headers that are no headers end the search in their record.
     """
     for row in range(len(records)):
         partitions[row], offsets[row] = -1, -1
-        at, end = records[row, HEADERS], records[row, HEADERS + 1]
-        if at >= end:
-            continue
-        count, at = _varint(buffer, at)
-        for _ in range(count):
-            length, name = _varint(buffer, at)
-            size, value = _varint(buffer, name + length)
+        end = records[row, HEADERS + 1]
+        count, at = read_varint(buffer, records[row, HEADERS], end)
+        while at >= 0 and count > 0:
+            count -= 1
+            length, name = read_varint(buffer, at, end)
+            if name < 0 or length < 0 or length > end - name:
+                break
+            size, value = read_varint(buffer, name + length, end)
+            if value < 0 or size > end - value:
+                break
             at = value + max(size, 0)
             if length != len(header) or size <= len(prefix):
                 continue
@@ -62,7 +56,7 @@ def source_ids(buffer: Any, records: Any, header: Any, prefix: Any, partitions: 
             if not same:
                 continue
             partition, after = _number(buffer, value + len(prefix), at)
-            if partition < 0 or after >= at:
+            if partition < 0 or partition > _LARGEST_PARTITION or after >= at:
                 continue
             offset, _ = _number(buffer, after + 1, at)
             if offset >= 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -20,6 +21,7 @@ _VALUES: Final = (
     "avg", "min", "max", "stddev", "count", "p50", "p95", "p99", "first", "last", "time_weighted_avg",
 )  # fmt: skip
 _QUALITY: Final = ("good", "suspect", "uncertain", "bad", "pct_good")
+_QUALITY_OF_WIRE: Final = {name: f"{name}_samples" if name != "pct_good" else name for name in _QUALITY}
 _WHOLE: Final = frozenset(("count", "good", "suspect", "uncertain", "bad"))
 
 
@@ -55,13 +57,14 @@ _LINE: Final = pa.schema(
         ("final", pa.bool_()),
         ("aggregates", pa.struct([(name, _number_type(name)) for name in _VALUES])),
         ("percentile_method", pa.string()),
-        ("quality_summary", pa.struct([(name, _number_type(name)) for name in _QUALITY])),
+        ("quality_summary", pa.struct([(wire, _number_type(name)) for name, wire in _QUALITY_OF_WIRE.items()])),
         ("topology_version", pa.int64()),
     ]
 )
 _REQUIRED: Final = tuple(
     field.name for field in SCHEMA if not field.nullable and field.name not in ("partition", "offset")
 )
+_OBJECTS: Final = ("aggregates", "quality_summary")
 
 
 class _Values(msgspec.Struct):
@@ -79,10 +82,10 @@ class _Values(msgspec.Struct):
 
 
 class _Quality(msgspec.Struct):
-    good: int | None = None
-    suspect: int | None = None
-    uncertain: int | None = None
-    bad: int | None = None
+    good_samples: int | None = None
+    suspect_samples: int | None = None
+    uncertain_samples: int | None = None
+    bad_samples: int | None = None
     pct_good: float | None = None
 
 
@@ -111,28 +114,36 @@ def decode(chunk: Chunk, schemas: Schemas) -> Prepared[pa.Table]:
 
 def _fast(chunk: Chunk) -> Prepared[pa.Table] | None:
     lines = common.read_lines(chunk, _LINE)
-    if lines is None:
+    if lines is None or any(lines[name].null_count for name in _OBJECTS):
         return None
     columns: dict[str, Any] = {name: lines[name] for name in SCHEMA.names if name in lines.column_names}
-    for nested, names in (("aggregates", _VALUES), ("quality_summary", _QUALITY)):
-        found = lines[nested].combine_chunks()
-        columns |= {name: pc.struct_field(found, name) for name in names}
+    columns |= _nested(lines, "aggregates", {name: name for name in _VALUES})
+    columns |= _nested(lines, "quality_summary", _QUALITY_OF_WIRE)
     try:
         columns |= {name: common.times(lines[name]) for name in ("window_start", "window_end")}
+        common.within(lines["revision"], 0, 2**31 - 1)
+        for name in (*_VALUES, *_QUALITY):
+            common.finite(columns[name])
+        if any(columns[name].null_count for name in _REQUIRED):
+            return None
+        places = np.arange(len(lines))
+        table = common.table_of(SCHEMA, columns | common.place_columns(chunk, places))
     except pa.ArrowInvalid:
         return None
-    if any(columns[name].null_count for name in _REQUIRED):
-        return None
-    places = np.arange(len(lines))
-    table = common.table_of(SCHEMA, columns | common.place_columns(chunk, places))
     return Prepared(table, places, table.nbytes)
+
+
+def _nested(lines: pa.Table, field: str, names: Mapping[str, str]) -> dict[str, Any]:
+    """Columns by name, from an object whose fields have the names of the wire."""
+    found = lines[field].combine_chunks()
+    return {name: pc.struct_field(found, wire) for name, wire in names.items()}
 
 
 def _slow(chunk: Chunk) -> Prepared[pa.Table]:
     rows, places, refusals = [], [], []
     for place, record in common.data_records(chunk):
         try:
-            rows.append(_row(record.value))
+            rows.append(common.fitting(SCHEMA, _row(record.value)))
         except DecodeError as fault:
             refusals.append(Refusal(place, MALFORMED, str(fault)))
             continue
@@ -145,12 +156,12 @@ def _row(value: bytes | None) -> dict[str, Any]:
         one = msgspec.json.decode(value or b"", type=_Aggregate)
     except (ValueError, RecursionError) as err:
         raise DecodeError("value", f"not an aggregate: {err}") from err
-    if not -(2**31) <= one.size_s < 2**31 or not 0 <= one.revision < 2**31:
-        raise DecodeError("size_s, revision", "too large")
+    if one.revision < 0:
+        raise DecodeError("revision", "is less than 0")
     times = {name: common.time_of(getattr(one, name), name) for name in ("window_start", "window_end")}
     return {
         **{name: getattr(one, name) for name in _Aggregate.__struct_fields__},
         **{name: getattr(one.aggregates, name) for name in _VALUES},
-        **{name: getattr(one.quality_summary, name) for name in _QUALITY},
+        **{name: getattr(one.quality_summary, wire) for name, wire in _QUALITY_OF_WIRE.items()},
         **times,
     }

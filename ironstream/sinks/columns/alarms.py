@@ -64,7 +64,7 @@ def decode(chunk: Chunk, schemas: Schemas) -> Prepared[pa.Table]:
     rows, places, refusals = [], [], []
     for place, record in common.data_records(chunk):
         try:
-            rows.append(_row(decode_transition(record)))
+            rows.append(common.fitting(SCHEMA, _row(decode_transition(record))))
         except DecodeError as fault:
             refusals.append(Refusal(place, MALFORMED, str(fault)))
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -13,7 +14,7 @@ import pyarrow.json as pj
 from numpy.typing import NDArray
 
 from ironstream.contract import ID_HEADER
-from ironstream.domain.times import to_us
+from ironstream.domain.times import MAX_US, to_us
 from ironstream.engine.api import Chunk, Record
 from ironstream.engine.control import is_control
 from ironstream.errors import DecodeError
@@ -45,19 +46,42 @@ def read_lines(chunk: Chunk, schema: pa.Schema) -> pa.Table | None:
     if used < 0:
         return None
     try:
+        # Arrow takes any bytes for text, and whoever reads the column later would fail.
+        str(memoryview(lines[:used]), "utf-8")
         table = pj.read_json(
             pa.BufferReader(pa.py_buffer(lines[:used])),
             read_options=pj.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
             parse_options=pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="infer"),
         )
-    except pa.ArrowInvalid:
+    except (UnicodeDecodeError, pa.ArrowInvalid):
         return None
     return table if len(table) == len(records) and table.schema.equals(schema) else None
 
 
 def times(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """ISO-8601 texts as times. Raises ArrowInvalid where one is none, or is finer than a microsecond."""
-    return pc.cast(column, TIME)
+    """ISO-8601 texts as times. Raises ArrowInvalid where one is none, finer than a µs, or outside 1970 … 9999."""
+    found = pc.cast(column, TIME)
+    within(pc.cast(found, pa.int64()), 0, MAX_US)
+    return found
+
+
+def within(column: Any, lowest: int, highest: int) -> None:
+    """Raise ArrowInvalid where a number is outside these two. Nulls are not."""
+    found = pc.min_max(column)
+    if found["min"].is_valid and not lowest <= found["min"].as_py() <= found["max"].as_py() <= highest:
+        raise pa.ArrowInvalid(f"not within {lowest} and {highest}")
+
+
+def finite(column: Any) -> None:
+    """Raise ArrowInvalid where a number is infinite, or none: Arrow's JSON knows NaN, and numbers of any length."""
+    if not pc.all(pc.is_finite(column), min_count=0).as_py():
+        raise pa.ArrowInvalid("not finite")
+
+
+def without_empty(column: Any) -> None:
+    """Raise ArrowInvalid where a text is empty."""
+    if pc.any(pc.equal(column, ""), min_count=0).as_py():
+        raise pa.ArrowInvalid("an empty text")
 
 
 def place_columns(chunk: Chunk, places: NDArray[np.int64]) -> dict[str, Any]:
@@ -84,11 +108,25 @@ def table_of(schema: pa.Schema, columns: Mapping[str, Any]) -> pa.Table:
 def from_rows(
     schema: pa.Schema, chunk: Chunk, rows: Sequence[Mapping[str, Any]], places: Sequence[int], refusals: list[Refusal]
 ) -> Prepared[pa.Table]:
-    """Rows (by column, without `partition` and `offset`) as a table."""
+    """Rows (by column, without `partition` and `offset`, checked by `fitting`) as a table."""
     at = np.asarray(places, np.int64)
     columns: dict[str, Any] = {name: [row.get(name) for row in rows] for name in schema.names[: -len(PLACE)]}
     table = table_of(schema, columns | place_columns(chunk, at))
     return Prepared(table, at, table.nbytes, refusals)
+
+
+def fitting(schema: pa.Schema, row: dict[str, Any]) -> dict[str, Any]:
+    """The row, whose whole numbers fit into their columns. Raises DecodeError: JSON knows numbers of any length."""
+    for name, bits in _whole_columns(schema):
+        value = row.get(name)
+        if value is not None and not -(1 << bits - 1) <= value < 1 << bits - 1:
+            raise DecodeError(name, f"is too large for a whole number of {bits} bits")
+    return row
+
+
+@lru_cache(maxsize=8)
+def _whole_columns(schema: pa.Schema) -> list[tuple[str, int]]:
+    return [(field.name, field.type.bit_width) for field in schema if pa.types.is_signed_integer(field.type)]
 
 
 def data_records(chunk: Chunk) -> Iterable[tuple[int, Record]]:
@@ -122,7 +160,7 @@ def time_of(value: Any, field: str) -> int | None:
 def record_id(record: Record, chunk: Chunk) -> str:
     """The id that the product gave the record; where it has none, its place on the topic."""
     for name, value in record.headers:
-        if name == ID_HEADER:
+        if name == ID_HEADER and value:
             return value.decode("utf-8", "replace")
     return f"{chunk.topic}/{chunk.partition}/{record.offset}"
 

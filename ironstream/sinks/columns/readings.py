@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ironstream.codec import WireReading, decode_readings
-from ironstream.contract import DEFAULT_PART, ID_HEADER, Topic
+from ironstream.contract import DEFAULT_PART, ID_HEADER, SCHEMA_VERSION, Topic
 from ironstream.engine.api import Chunk
 from ironstream.errors import DecodeError
 from ironstream.kernels.source_ids import source_ids
@@ -102,17 +102,24 @@ def _fast(chunk: Chunk) -> Prepared[pa.Table] | None:
     columns: dict[str, Any] = {name: lines[name] for name in _PLAIN}
     columns |= {name: pc.struct_field(metadata, name) for name in _METADATA}
     try:
+        # What the slow way would read otherwise, or refuse.
+        common.finite(lines["value"])
+        common.within(lines["schema_version"], 0, SCHEMA_VERSION)
+        for name in ("tenant_id", "site_id", "quality"):
+            common.without_empty(lines[name])
         device, gateway, kafka = (common.times(pc.struct_field(stamps, name)) for name in _TIMES)
+        columns |= {"time": pc.coalesce(device, gateway), "gateway_time": gateway, "kafka_time": kafka}
+        columns |= {name: pc.fill_null(lines[name], DEFAULT_PART) for name in ("tenant_id", "site_id")}
+        columns["quality"] = pc.fill_null(lines["quality"], "GOOD")
+        columns["extra"] = pa.nulls(len(lines), pa.string())
+        if any(columns[name].null_count for name in ("asset_id", "parameter", "time")):
+            return None
+        if pc.list_flatten(lines["quality_reasons"]).null_count:
+            return None
+        places = np.arange(len(lines))
+        table = common.table_of(SCHEMA, columns | _origins(chunk, places) | common.place_columns(chunk, places))
     except pa.ArrowInvalid:
         return None
-    columns |= {"time": pc.coalesce(device, gateway), "gateway_time": gateway, "kafka_time": kafka}
-    columns |= {name: pc.fill_null(lines[name], DEFAULT_PART) for name in ("tenant_id", "site_id")}
-    columns["quality"] = pc.fill_null(lines["quality"], "GOOD")
-    columns["extra"] = pa.nulls(len(lines), pa.string())
-    if any(columns[name].null_count for name in ("asset_id", "parameter", "time")):
-        return None
-    places = np.arange(len(lines))
-    table = common.table_of(SCHEMA, columns | _origins(chunk, places) | common.place_columns(chunk, places))
     return Prepared(table, places, table.nbytes)
 
 
@@ -125,7 +132,7 @@ def _slow(chunk: Chunk, schemas: Schemas) -> Prepared[pa.Table]:
     for at, (reading, source) in enumerate(zip(decoded.readings, decoded.source, strict=True)):
         place = records[source][0]
         try:
-            rows.append(_row(reading, decoded.extras.get(at)))
+            rows.append(common.fitting(_WITHOUT_ORIGIN, _row(reading, decoded.extras.get(at))))
         except DecodeError as fault:
             refusals.append(Refusal(place, MALFORMED, str(fault)))
             continue
