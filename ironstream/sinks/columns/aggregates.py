@@ -64,6 +64,7 @@ _LINE: Final = pa.schema(
 _REQUIRED: Final = tuple(
     field.name for field in SCHEMA if not field.nullable and field.name not in ("partition", "offset")
 )
+_WHOLE_COLUMNS: Final = common.whole_columns(SCHEMA)
 _OBJECTS: Final = ("aggregates", "quality_summary")
 
 
@@ -143,7 +144,7 @@ def _slow(chunk: Chunk) -> Prepared[pa.Table]:
     rows, places, refusals = [], [], []
     for place, record in common.data_records(chunk):
         try:
-            rows.append(common.fitting(SCHEMA, _row(record.value)))
+            rows.append(common.fitting(_row(record.value), _WHOLE_COLUMNS))
         except DecodeError as fault:
             refusals.append(Refusal(place, MALFORMED, str(fault)))
             continue

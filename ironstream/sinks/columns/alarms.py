@@ -48,6 +48,7 @@ SCHEMA: Final = pa.schema(
         *PLACE,
     ]
 )
+_WHOLE_COLUMNS: Final = common.whole_columns(SCHEMA)
 _TIMES: Final = ("time", "raised_at", "acked_at", "cleared_at", "until")
 
 
@@ -64,7 +65,7 @@ def decode(chunk: Chunk, schemas: Schemas) -> Prepared[pa.Table]:
     rows, places, refusals = [], [], []
     for place, record in common.data_records(chunk):
         try:
-            rows.append(common.fitting(SCHEMA, _row(decode_transition(record))))
+            rows.append(common.fitting(_row(decode_transition(record)), _WHOLE_COLUMNS))
         except DecodeError as fault:
             refusals.append(Refusal(place, MALFORMED, str(fault)))
             continue

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -115,18 +114,18 @@ def from_rows(
     return Prepared(table, at, table.nbytes, refusals)
 
 
-def fitting(schema: pa.Schema, row: dict[str, Any]) -> dict[str, Any]:
-    """The row, whose whole numbers fit into their columns. Raises DecodeError: JSON knows numbers of any length."""
-    for name, bits in _whole_columns(schema):
+def whole_columns(schema: pa.Schema) -> tuple[tuple[str, int], ...]:
+    """Name and bits of every column of whole numbers."""
+    return tuple((field.name, field.type.bit_width) for field in schema if pa.types.is_signed_integer(field.type))
+
+
+def fitting(row: dict[str, Any], columns: tuple[tuple[str, int], ...]) -> dict[str, Any]:
+    """The row, whose whole numbers fit into `whole_columns`. Raises DecodeError: JSON knows numbers of any length."""
+    for name, bits in columns:
         value = row.get(name)
         if value is not None and not -(1 << bits - 1) <= value < 1 << bits - 1:
             raise DecodeError(name, f"is too large for a whole number of {bits} bits")
     return row
-
-
-@lru_cache(maxsize=8)
-def _whole_columns(schema: pa.Schema) -> list[tuple[str, int]]:
-    return [(field.name, field.type.bit_width) for field in schema if pa.types.is_signed_integer(field.type)]
 
 
 def data_records(chunk: Chunk) -> Iterable[tuple[int, Record]]:

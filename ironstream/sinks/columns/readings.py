@@ -132,7 +132,7 @@ def _slow(chunk: Chunk, schemas: Schemas) -> Prepared[pa.Table]:
     for at, (reading, source) in enumerate(zip(decoded.readings, decoded.source, strict=True)):
         place = records[source][0]
         try:
-            rows.append(common.fitting(_WITHOUT_ORIGIN, _row(reading, decoded.extras.get(at))))
+            rows.append(common.fitting(_row(reading, decoded.extras.get(at)), _WHOLE_COLUMNS))
         except DecodeError as fault:
             refusals.append(Refusal(place, MALFORMED, str(fault)))
             continue
@@ -144,6 +144,7 @@ def _slow(chunk: Chunk, schemas: Schemas) -> Prepared[pa.Table]:
 
 
 _WITHOUT_ORIGIN: Final = pa.schema([field for field in SCHEMA if not field.name.startswith("raw_")])
+_WHOLE_COLUMNS: Final = common.whole_columns(_WITHOUT_ORIGIN)
 
 
 def _row(reading: WireReading, extra: dict[str, Any] | None) -> dict[str, Any]:
