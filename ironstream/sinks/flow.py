@@ -73,9 +73,9 @@ class Flow:
         self._dead_letters = dead_letters
         self._stats = stats
         self._open: dict[int | None, _Open] = {}
-        self._full: asyncio.Queue[_Open] = asyncio.Queue()
-        # Whoever has it may put one cut in line. Until then a cut stays open, counts as such, and may still grow.
-        self._room = asyncio.Semaphore(1)
+        # Until there is room for one more a cut stays open, counts as such, and may still grow.
+        self._full: asyncio.Queue[_Open] = asyncio.Queue(1)
+        self._moved = asyncio.Event()
         self._stopping = False
 
     async def put(self, chunk: Chunk, source: Source) -> None:
@@ -151,14 +151,16 @@ class Flow:
             await self._hand_over(key, cut)
 
     async def _hand_over(self, key: int | None, cut: _Open) -> None:
-        """Put a cut in line for the writer, when there is room; unless somebody else does so meanwhile."""
-        await self._room.acquire()
-        if self._open.get(key) is not cut:
-            self._room.release()
-            return
-        # No await between these: of one partition, none can overtake another.
-        del self._open[key]
-        self._full.put_nowait(cut)
+        """Put a cut in line for the writer when there is room; or return when somebody else has done so."""
+        while self._open.get(key) is cut:
+            if not self._full.full():
+                # No await between these: of one partition, none can overtake another.
+                del self._open[key]
+                self._full.put_nowait(cut)
+                self._moved.set()
+                return
+            self._moved.clear()
+            await self._moved.wait()
 
     async def _watch_age(self) -> None:
         loop, age_s = asyncio.get_running_loop(), self._limits.age_s
@@ -173,7 +175,7 @@ class Flow:
     async def _write_all(self) -> None:
         while True:
             cut = await self._full.get()
-            self._room.release()
+            self._moved.set()
             await self._write(cut)
             self._full.task_done()
 
