@@ -1,0 +1,39 @@
+"""Clean topics as the real agents write them, in memory: what a sink is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agents.alarms import logic_factory as alarms_of
+from agents.events import logic_factory as events_of
+from agents.telemetry import TelemetryPartition
+from ironstream.engine.api import PartitionLogic
+from ironstream.topology.compile import CompiledTopology
+from tests.support.engine import MemoryRecord, MemoryStore, RecordedOutputs, Sent, chunk, record
+
+CLEAN = ("telemetry.clean", "telemetry.1s", "telemetry.10s", "telemetry.1min", "events.clean", "alarms.clean")
+
+
+def clean_log(
+    records: Sequence[MemoryRecord], topology: CompiledTopology, partition: int = 0
+) -> dict[str, list[MemoryRecord]]:
+    """Every clean topic that the agents make of a log of telemetry.raw."""
+    out = RecordedOutputs()
+    _run(TelemetryPartition(MemoryStore(), partition, topology), "telemetry.raw", records, partition, out)
+    for topic, factory in (("events.raw", events_of), ("alarms.raw", alarms_of)):
+        logic = factory(topology)(MemoryStore(), partition)
+        _run(logic, topic, logged(out.to(topic)), partition, out)
+    return {topic: logged(out.to(topic)) for topic in CLEAN}
+
+
+def logged(sent: Sequence[Sent]) -> list[MemoryRecord]:
+    """What was sent, as records of a log."""
+    return [record(at, one.key, one.value, one.timestamp_ms, list(one.headers)) for at, one in enumerate(sent)]
+
+
+def _run(
+    logic: PartitionLogic, topic: str, records: Sequence[MemoryRecord], partition: int, out: RecordedOutputs
+) -> None:
+    if records:
+        logic.apply(chunk(topic, records, partition), out)
+    logic.flush()
