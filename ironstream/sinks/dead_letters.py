@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from ironstream.contract import Topic
 from ironstream.dlq import SINK_HEADER, dlq_headers

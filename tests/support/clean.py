@@ -65,7 +65,9 @@ def window(
             "first": 1.0, "last": 4.0, "time_weighted_avg": 2.4,
         } | values,
         "percentile_method": "exact",
-        "quality_summary": {"good": 4, "suspect": 0, "uncertain": 0, "bad": 0, "pct_good": 100.0},
+        "quality_summary": {
+            "good_samples": 4, "suspect_samples": 0, "uncertain_samples": 0, "bad_samples": 0, "pct_good": 100.0,
+        },
         "topology_version": 3,
     }  # fmt: skip
     return _record(

@@ -43,7 +43,8 @@ def aggregate(offset: int, minute: int, revision: int = 0, *, size_s: int = 60, 
         "parameter": "temperature", "unit": "degC", "window_start": at(minute * 60),
         "window_end": at(minute * 60 + size_s), "size_s": size_s, "revision": revision, "final": False,
         "aggregates": values | more.pop("aggregates", {}), "percentile_method": "exact",
-        "quality_summary": {"good": 60, "suspect": 0, "uncertain": 0, "bad": 0, "pct_good": 100.0},
+        "quality_summary": {"good_samples": 60, "suspect_samples": 0, "uncertain_samples": 0, "bad_samples": 0,
+                            "pct_good": 100.0},
         "topology_version": 1,
     } | more  # fmt: skip
     return _record(offset, body, f"{offset}")

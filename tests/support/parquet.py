@@ -36,7 +36,7 @@ def body(topic: str, at: int, tenant: str = "acme", days: int = 0) -> dict[str, 
         case "telemetry.1min":
             window = {"window_start": time, "window_end": time, "size_s": 60, "revision": 0, "final": True}
             values = {"avg": 1.5, "count": 60, "min": 1.0, "max": 2.0}
-            quality = {"good": 60, "suspect": 0, "uncertain": 0, "bad": 0, "pct_good": 100.0}
+            quality = {"good_samples": 60, "suspect_samples": 0, "uncertain_samples": 0, "bad_samples": 0}
             return who | window | {"parameter": "speed", "aggregates": values, "quality_summary": quality}
         case "events.clean":
             return who | {"type": "state", "from": "idle", "to": {"mode": at}, "timestamps": {"device_time": time}}
