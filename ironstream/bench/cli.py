@@ -17,9 +17,10 @@ from ironstream.bench.latency import WARM_UP_S, LatencyResults, measure_latency
 from ironstream.bench.limits import LimitsResult, measure_limits
 from ironstream.bench.pipeline import PipelineResult, Report, Wire, measure_pipeline
 from ironstream.bench.report import latency_table, machine_line, pipeline_tables, restart_table
-from ironstream.bench.report_load import acquisition_table, burst_tables, limits_table, scaling_table
+from ironstream.bench.report_load import acquisition_table, burst_tables, limits_table, scaling_table, sinks_table
 from ironstream.bench.restart import RestartResults, measure_restart
 from ironstream.bench.scaling import ScalingResult, measure_scaling, setups
+from ironstream.bench.sinks import SinksResult, measure_sinks
 from ironstream.commands.options import OutputOption
 from ironstream.commands.output import Output, out, print_json, progress, run
 from ironstream.errors import ConfigurationError
@@ -35,7 +36,14 @@ app = typer.Typer(
 )
 
 Result = (
-    PipelineResult | LatencyResults | RestartResults | LimitsResult | BurstResult | ScalingResult | AcquisitionResults
+    PipelineResult
+    | LatencyResults
+    | RestartResults
+    | LimitsResult
+    | BurstResult
+    | ScalingResult
+    | AcquisitionResults
+    | SinksResult
 )
 Bootstrap = Annotated[
     str | None,
@@ -266,6 +274,28 @@ def acquisition(
             )
         )
     _show(output, results, [acquisition_table(results)])
+
+
+@app.command()
+def sinks(
+    rows: Annotated[int, typer.Option(min=1000, help="Clean readings of a round.")] = 400_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of each, in turns.")] = 5,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """How fast sinks write clean readings, from JSON to durable, beside the bare tool on the same rows.
+
+    postgres: beside `psql \\copy` of CSV into the same table with the same key. s3-parquet: beside pyarrow's own
+    reading of the JSON and writing of one file.
+
+    Examples:
+
+      ironstream bench sinks
+
+      ironstream bench sinks --rows 200000 --rounds 9
+    """
+    with _progress() as report:
+        result = run(measure_sinks(rows=rows, rounds=rounds, report=report))
+    _show(output, result, [sinks_table(result)], **{one.sink: one.share for one in result.rates})
 
 
 def _numbers(option: str, text: str) -> list[int]:

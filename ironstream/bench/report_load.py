@@ -1,4 +1,4 @@
-"""Results of `limits`, `burst` and `scaling` as tables for people."""
+"""Results of `limits`, `burst`, `scaling`, `acquisition` and `sinks` as tables for people."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ironstream.bench.burst import BurstResult
 from ironstream.bench.limits import LimitsResult
 from ironstream.bench.report import number
 from ironstream.bench.scaling import ScalingResult
+from ironstream.bench.sinks import SinksResult
 from ironstream.commands.output import table
 
 _PARTS = {
@@ -125,3 +126,22 @@ def acquisition_table(results: AcquisitionResults) -> Table:
             for one in results.results
         ],
     )
+
+
+def sinks_table(result: SinksResult) -> Table:
+    """A row for each sink."""
+    rows = [
+        (
+            one.sink,
+            f"{one.rows_per_s:,.0f}",
+            one.bare,
+            f"{one.bare_rows_per_s:,.0f}",
+            f"{one.share:.0%}",
+            "–" if one.bytes is None else f"{one.bytes / one.rows:.1f}",
+            "–" if one.bare_bytes is None else f"{one.bare_bytes / one.rows:.1f}",
+        )
+        for one in result.rates
+    ]
+    sizes = {f"{one.rows:,} rows, {len(one.rounds)} rounds in turns" for one in result.rates}
+    columns = ("sink", "rows/s", "bare", "rows/s", "share", "bytes a row", "bare")
+    return table(f"sinks: {', '.join(sizes)}; medians", columns, rows)

@@ -1,21 +1,20 @@
 """How fast clean readings become Parquet files, beside bare pyarrow on the same lines.
 
-`python -m ironstream.bench.sink_parquet [ROWS]`; on stdout a JSON object. Ours is the sink's `prepare` of chunks as the
-flow hands them over and its `write` into a directory: typed columns, ids from the headers, the directory of each row,
-sorted by series and time, fsynced under a name that was free. Bare is pyarrow.json.read_json of the same lines with an
-explicit schema and pyarrow.parquet.write_table with the same codec, dictionaries, statistics and row groups, unsorted
-and without fsync. Rounds alternate, so that what else the machine does falls on both.
+Ours is the sink behind its flow, which is given chunks as a fetch brings them: typed columns, ids from the headers, the
+directory of each row, sorted by series and time, fsynced under a name that was free. Bare is pyarrow.json.read_json of
+the same lines with an explicit schema, in as many threads as it likes, and pyarrow.parquet.write_table with the same
+codec, dictionaries, statistics and row groups, unsorted and without fsync. Rounds alternate, so that what else the
+machine does falls on both.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sys
 import tempfile
 import time
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
-from statistics import median
 from typing import Any, Final
 
 import msgspec
@@ -25,6 +24,7 @@ import pyarrow.json as pj
 import pyarrow.parquet as pq
 
 from ironstream.bench.deployment import BenchError
+from ironstream.bench.sinks import SinkRate, SinkRound, through_flow
 from ironstream.contract import ID_HEADER, Metadata, Reading, Timestamps, Topic
 from ironstream.domain.times import to_iso
 from ironstream.engine.api import Chunk, Records
@@ -33,10 +33,8 @@ from ironstream.sinks.s3_parquet.config import S3ParquetConfig
 from ironstream.sinks.s3_parquet.files import Encoding, write_options
 from ironstream.sinks.s3_parquet.local import LocalStore
 from ironstream.sinks.s3_parquet.sink import S3ParquetSink
-from ironstream.sinks.sink import Cut, Part, SinkContext
+from ironstream.sinks.sink import SinkContext
 
-ROWS: Final = 400_000
-ROUNDS: Final = 5
 CHUNK_ROWS: Final = 2_000
 _SERIES: Final = 400
 _START_US: Final = 1_795_219_200_000_000  # 2026-11-21, a day that all rows stay within
@@ -56,27 +54,6 @@ _PLAIN: Final = pa.schema(
         ("canonical_name", _TEXT),
     ]
 )
-
-
-class Round(msgspec.Struct, frozen=True):
-    """Seconds of one round."""
-
-    prepare_s: float
-    write_s: float
-    bare_read_s: float
-    bare_write_s: float
-
-
-class Result(msgspec.Struct, frozen=True):
-    """Medians over the rounds. `ratio` is ours to bare, in rows per second."""
-
-    rows: int
-    rows_per_s: float
-    bare_rows_per_s: float
-    ratio: float
-    bytes: int
-    bare_bytes: int
-    rounds: list[Round]
 
 
 def values(rows: int) -> list[bytes]:
@@ -126,43 +103,34 @@ def chunks_of(lines: list[bytes]) -> list[Chunk]:
     return made
 
 
-async def run(rows: int = ROWS, rounds: int = ROUNDS) -> Result:
-    """Measure; the first round of each warms up and is not counted."""
+async def measure_parquet(*, rows: int, rounds: int, report: Callable[[int], Any] = lambda _: None) -> SinkRate:
+    """Measure; a first round of each warms up and is not counted. `report` gets the number of rounds done.
+
+    Raises BenchError where the rows are not all there in the end.
+    """
     lines = values(rows)
     chunks, text = chunks_of(lines), b"\n".join(lines)
     del lines
-    taken, sizes = [], (0, 0)
+    done, sizes = [], (0, 0)
     for at in range(rounds + 1):
         with tempfile.TemporaryDirectory(prefix="ironstream-bench-") as folder:
-            prepare_s, write_s, size = await _ours(Path(folder), chunks)
-            read_s, bare_write_s, bare_size = await asyncio.to_thread(_bare, Path(folder) / "bare.parquet", text)
+            sink_s, size = await _ours(Path(folder), chunks)
+            bare_s, bare_size = await asyncio.to_thread(_bare, Path(folder) / "bare.parquet", text)
         if at:
-            taken.append(Round(prepare_s, write_s, read_s, bare_write_s))
+            done.append(SinkRound(sink_s, bare_s))
             sizes = size, bare_size
-    ours = median(rows / (one.prepare_s + one.write_s) for one in taken)
-    bare = median(rows / (one.bare_read_s + one.bare_write_s) for one in taken)
-    return Result(rows, ours, bare, ours / bare, *sizes, taken)
+            report(at)
+    return SinkRate("s3-parquet", "pyarrow", rows, done, *sizes)
 
 
-async def _ours(folder: Path, chunks: list[Chunk]) -> tuple[float, float, int]:
+async def _ours(folder: Path, chunks: list[Chunk]) -> tuple[float, int]:
     config = S3ParquetConfig(path=str(folder / "lake"))
     sink = S3ParquetSink(config, SinkContext("bench"), LocalStore(folder / "lake"))
     await sink.connect()
-    prepare_s = write_s = 0.0
-    parts: list[Part[Any]] = []
-    for number, chunk in enumerate(chunks, 1):
-        started = time.perf_counter()
-        prepared = sink.prepare(chunk)
-        prepare_s += time.perf_counter() - started
-        parts.append(Part(chunk.topic, 0, int(chunk.records.offsets[0]), chunk.next_offset, prepared))
-        if number == len(chunks) or sum(map(len, parts)) >= sink.limits.rows:
-            started = time.perf_counter()
-            await sink.write(Cut(chunk.topic, parts))
-            write_s += time.perf_counter() - started
-            parts = []
+    taken_s = await through_flow(sink, chunks, Topic.TELEMETRY_CLEAN)
     await sink.close()
-    size = await asyncio.to_thread(_size, folder / "lake", sum(len(chunk.records) for chunk in chunks))
-    return prepare_s, write_s, size
+    rows = sum(len(chunk.records) for chunk in chunks)
+    return taken_s, await asyncio.to_thread(_size, folder / "lake", rows)
 
 
 def _size(root: Path, rows: int) -> int:
@@ -174,27 +142,15 @@ def _size(root: Path, rows: int) -> int:
     return sum(path.stat().st_size for path in paths)
 
 
-def _bare(path: Path, text: bytes) -> tuple[float, float, int]:
+def _bare(path: Path, text: bytes) -> tuple[float, int]:
     started = time.perf_counter()
     table = pj.read_json(
         BytesIO(text), parse_options=pj.ParseOptions(explicit_schema=_PLAIN, unexpected_field_behavior="ignore")
     )
-    read_s = time.perf_counter() - started
     encoding = Encoding.of(S3ParquetConfig(path="bench"))
     options = write_options(pa.schema([("value", pa.float64())]), None, encoding) | {
         "use_dictionary": True,
         "column_encoding": None,
     }
-    started = time.perf_counter()
     pq.write_table(table, path, **options)
-    return read_s, time.perf_counter() - started, path.stat().st_size
-
-
-def main() -> None:
-    """Measure, and print what was found."""
-    result = asyncio.run(run(int(sys.argv[1]) if len(sys.argv) > 1 else ROWS))
-    print(msgspec.json.format(msgspec.json.encode(result), indent=2).decode())
-
-
-if __name__ == "__main__":
-    main()
+    return time.perf_counter() - started, path.stat().st_size

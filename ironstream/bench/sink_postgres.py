@@ -1,7 +1,4 @@
-"""The sink for PostgreSQL beside `psql \\copy` of the same rows, into the same table with the same key, in turns.
-
-`python -m ironstream.bench.sink_postgres 200000 3`: rows of a round, rounds. A line of JSON says what came out.
-"""
+"""The sink for PostgreSQL beside `psql \\copy` of the same rows, into the same table with the same key, in turns."""
 
 from __future__ import annotations
 
@@ -9,20 +6,18 @@ import asyncio
 import csv
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from statistics import median
 from typing import Any, Final
 
 import asyncpg
 import msgspec
 
 from ironstream.bench.deployment import BenchError
+from ironstream.bench.sinks import SinkRate, SinkRound, through_flow
 from ironstream.contract import ID_HEADER, Metadata, Reading, Timestamps, Topic
 from ironstream.embedded.postgres import EmbeddedPostgres
 from ironstream.embedded.postgres_storage import programs
@@ -32,7 +27,7 @@ from ironstream.sinks.postgres.config import PostgresConfig
 from ironstream.sinks.postgres.sink import PostgresSink
 from ironstream.sinks.postgres.statements import listed, quoted
 from ironstream.sinks.postgres.tables import READINGS
-from ironstream.sinks.sink import Cut, Part, SinkContext
+from ironstream.sinks.sink import SinkContext
 
 _CHUNK: Final = 2_000
 _SCHEMA: Final = "bench"
@@ -42,31 +37,9 @@ _START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _encode: Final = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class Round:
-    """One turn of each, over as many rows. `write_rows_per_s` is the sink's without making columns of JSON."""
-
-    rows: int
-    psql_rows_per_s: float
-    sink_rows_per_s: float
-    write_rows_per_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class SinkPostgresResult:
-    """All rounds, and the median of them."""
-
-    rounds: list[Round]
-
-    @property
-    def share(self) -> float:
-        """Rows per second of the sink, from JSON to committed, as a share of what psql copies from CSV."""
-        return median(one.sink_rows_per_s / one.psql_rows_per_s for one in self.rounds)
-
-
 async def measure_postgres(
     *, rows: int, rounds: int, series: int = 5_000, report: Callable[[int], Any] = lambda _: None
-) -> SinkPostgresResult:
+) -> SinkRate:
     """Start a PostgreSQL in a folder that is removed again, and let both write `rows` in turns, `rounds` times.
 
     Both make one commit per cut of the sink's own limit. `report` gets the number of rounds done. Raises BenchError
@@ -80,59 +53,36 @@ async def measure_postgres(
             done = []
             try:
                 # a first cut makes the partitions and the dictionary of series for both
-                await _write(sink, _chunks(rounds * rows, series, series))
+                await through_flow(sink, _chunks(rounds * rows, series, series), Topic.TELEMETRY_CLEAN)
                 for number in range(rounds):
                     done.append(await _round(sink, server, Path(folder), number, rows, series))
                     report(number + 1)
                 await _check(server.dsn, rows * rounds, series)
             finally:
                 await sink.close()
-    return SinkPostgresResult(done)
+    return SinkRate("postgres", "psql \\copy", rows, done)
 
 
 async def _round(
     sink: PostgresSink, server: EmbeddedPostgres, folder: Path, number: int, rows: int, series: int
-) -> Round:
+) -> SinkRound:
     first = number * rows
     chunks = list(_chunks(first, rows, series))
     files = await _csv(server.dsn, folder, first, rows, series, sink.limits.rows)
 
     async def by_psql() -> float:
-        return rows / await asyncio.to_thread(_copy, server, files)
+        return await asyncio.to_thread(_copy, server, files)
 
-    async def by_sink() -> tuple[float, float]:
-        started = time.perf_counter()
-        writing_s = await _write(sink, chunks)
-        return rows / (time.perf_counter() - started), rows / writing_s
+    async def by_sink() -> float:
+        return await through_flow(sink, chunks, Topic.TELEMETRY_CLEAN)
 
     if number % 2:
-        sink_rate, psql_rate = await by_sink(), await by_psql()
+        sink_s, psql_s = await by_sink(), await by_psql()
     else:
-        psql_rate, sink_rate = await by_psql(), await by_sink()
+        psql_s, sink_s = await by_psql(), await by_sink()
     for file in files:
         file.unlink()
-    return Round(rows, psql_rate, *sink_rate)
-
-
-async def _write(sink: PostgresSink, chunks: Iterator[Chunk] | Sequence[Chunk]) -> float:
-    """As the flow does: the next cut is prepared in a thread while one is written. Seconds of writing alone."""
-    writing: asyncio.Task[float] | None = None
-    writing_s, parts = 0.0, list[Part[Any]]()
-    for chunk in chunks:
-        prepared = await asyncio.to_thread(sink.prepare, chunk)
-        parts.append(Part(chunk.topic, 0, int(chunk.records.offsets[0]), chunk.next_offset, prepared, chunk))
-        if sum(map(len, parts)) >= sink.limits.rows:
-            writing_s += await writing if writing else 0.0
-            writing, parts = asyncio.create_task(_timed(sink, parts)), []
-    writing_s += await writing if writing else 0.0
-    return writing_s + (await _timed(sink, parts) if parts else 0.0)
-
-
-async def _timed(sink: PostgresSink, parts: list[Part[Any]]) -> float:
-    started = time.perf_counter()
-    if refused := await sink.write(Cut(Topic.TELEMETRY_CLEAN, parts)):
-        raise BenchError(f"The sink refused {len(refused)} rows: {refused[0].detail}", "This is a defect.")
-    return time.perf_counter() - started
+    return SinkRound(sink_s, psql_s)
 
 
 def _name(number: int, series: int) -> tuple[str, str]:
@@ -240,14 +190,3 @@ async def _check(dsn: str, rows: int, series: int) -> None:
     expected = [(_SINK, rows + series), (_PSQL, rows)]
     if (found := [tuple(row) for row in there]) != expected:
         raise BenchError(f"There are rows {found}, and there should be {expected}.", "This is a defect.")
-
-
-def main() -> None:
-    """Measure and print."""
-    rows, rounds = (int(argument) for argument in sys.argv[1:3])
-    result = asyncio.run(measure_postgres(rows=rows, rounds=rounds))
-    print(msgspec.json.encode({"rounds": result.rounds, "share": result.share}).decode())
-
-
-if __name__ == "__main__":
-    main()

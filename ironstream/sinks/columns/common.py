@@ -46,7 +46,7 @@ def read_lines(chunk: Chunk, schema: pa.Schema) -> pa.Table | None:
         return None
     try:
         # Arrow takes any bytes for text, and whoever reads the column later would fail.
-        str(memoryview(lines[:used]), "utf-8")
+        str(lines[:used].data, "utf-8")
         table = pj.read_json(
             pa.BufferReader(pa.py_buffer(lines[:used])),
             read_options=pj.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),

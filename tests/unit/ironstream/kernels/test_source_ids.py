@@ -19,7 +19,7 @@ NAME, PREFIX = "ironstream-id", "telemetry.raw/"
 Headers = Sequence[tuple[str, bytes]]
 
 
-def bytes_of(text: str) -> "np.typing.NDArray[np.uint8]":
+def bytes_of(text: str) -> np.typing.NDArray[np.uint8]:
     return np.frombuffer(bytearray(text.encode()), np.uint8)
 
 
@@ -68,7 +68,9 @@ def test_an_id_leads_to_its_raw_record_or_to_none(headers: Headers, expected: tu
 
 
 numbers = st.integers(0, 10**20).map(str) | st.sampled_from(["", "-1", "1x", "007", "2147483647", "2147483648"])
-ids = st.builds(lambda a, b, part: f"{PREFIX}{a}/{b}{part}".encode(), numbers, numbers, st.sampled_from(["", "/", "/p"]))
+ids = st.builds(
+    lambda a, b, part: f"{PREFIX}{a}/{b}{part}".encode(), numbers, numbers, st.sampled_from(["", "/", "/p"])
+)
 headers = st.lists(
     st.tuples(
         st.sampled_from([NAME, NAME, "schema_id", NAME + "x", ""]) | st.text(max_size=14),
@@ -100,7 +102,11 @@ def test_headers_that_are_none_are_no_id_and_read_no_further(
 
 
 def test_lengths_beyond_all_memory_are_not_followed() -> None:
-    for wire in (b"\x02\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01", b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01" * 3, b"\x02\x01"):
+    for wire in (
+        b"\x02\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+        b"\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01" * 3,
+        b"\x02\x01",
+    ):
         buffer = np.frombuffer(bytearray(wire + bytes(PADDING)), np.uint8)
         places = np.zeros((1, RECORD_COLUMNS), np.int64)
         places[0, HEADERS + 1] = len(wire)

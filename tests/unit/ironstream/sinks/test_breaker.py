@@ -137,7 +137,9 @@ def test_what_the_target_asks_for_holds_for_all_also_when_another_write_was_on_i
         breaker.failed(await admitted(breaker), retry_after_s=600)
         breaker.succeeded(late)
         began = now()
-        await asyncio.gather(*(asyncio.wait_for(breaker.admitted(nobody), 599) for _ in range(3)), return_exceptions=True)
+        await asyncio.gather(
+            *(asyncio.wait_for(breaker.admitted(nobody), 599) for _ in range(3)), return_exceptions=True
+        )
         assert now() - began == 599
         assert (await admitted(breaker)).probe
         assert 600 <= now() - began < 600.1
