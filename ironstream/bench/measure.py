@@ -31,18 +31,24 @@ class Machine:
     load_average: float
 
 
-def machine(own_kafka: bool) -> Machine:
-    """Facts of this machine; `own_kafka`: the broker is the embedded one."""
+def machine(own_kafka: bool | None) -> Machine:
+    """Facts of this machine; `own_kafka`: the broker is the embedded one (None: there is none)."""
     return Machine(
         cpus=psutil.cpu_count() or 0,
         memory_mib=psutil.virtual_memory().total // MIB,
         system=f"{platform.system()} {platform.machine()}",
         python=platform.python_version(),
-        kafka=f"{kafka_version()} (embedded)" if own_kafka else "of --bootstrap",
+        kafka=_broker(own_kafka),
         ironstream=__version__,
         commit=_commit(),
         load_average=round(os.getloadavg()[0], 2),
     )
+
+
+def _broker(own: bool | None) -> str:
+    if own is None:
+        return ""
+    return f"{kafka_version()} (embedded)" if own else "of --bootstrap"
 
 
 def _commit() -> str:

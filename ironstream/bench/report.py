@@ -28,9 +28,10 @@ _STEPS = {
 def machine_line(machine: Machine) -> str:
     """Where the figures come from, in a line."""
     commit = f" ({machine.commit})" if machine.commit else ""
+    kafka = f"Kafka {machine.kafka}, " if machine.kafka else ""
     return (
         f"{machine.cpus} CPUs, {machine.memory_mib / 1024:.0f} GiB, {machine.system}, Python {machine.python}, "
-        f"Kafka {machine.kafka}, ironstream {machine.ironstream}{commit}; load average before: {machine.load_average}"
+        f"{kafka}ironstream {machine.ironstream}{commit}; load average before: {machine.load_average}"
     )
 
 

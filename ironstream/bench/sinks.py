@@ -99,7 +99,7 @@ async def measure_sinks(*, rows: int, rounds: int, report: Report) -> SinksResul
         await measure_postgres(rows=rows, rounds=rounds, report=lambda done: report("postgres", done, rounds)),
         await measure_parquet(rows=rows, rounds=rounds, report=lambda done: report("s3-parquet", done, rounds)),
     ]
-    return SinksResult(rates, machine(own_kafka=False))
+    return SinksResult(rates, machine(own_kafka=None))
 
 
 async def through_flow(sink: Sink[Any], chunks: Iterable[Chunk], topic: str) -> float:
