@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from typing import Final
 
 from pydantic import BaseModel
 
 from ironstream.gateway.adapter import AdapterKind
+from ironstream.lazy import Lazy
 
 _KINDS: Final = {
     "modbus-rtu": "adapters.modbus.kinds:RTU",
@@ -17,25 +17,6 @@ _KINDS: Final = {
     "opcua": "adapters.opcua.kinds:OPCUA",
     "xbee-modbus": "adapters.xbee.kinds:XBEE_MODBUS",
 }
-
-
-class _Kinds(Mapping[str, AdapterKind]):
-    """Each is imported when it is first asked for: a process pays for the libraries of the protocols that it speaks."""
-
-    def __getitem__(self, name: str) -> AdapterKind:
-        module, _, attribute = _KINDS[name].partition(":")
-        kind: AdapterKind = getattr(import_module(module), attribute)
-        return kind
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(_KINDS)
-
-    def __len__(self) -> int:
-        return len(_KINDS)
-
-    def __contains__(self, name: object) -> bool:
-        # Mapping would import it to see
-        return name in _KINDS
 
 
 class _ConfigModels(Mapping[str, type[BaseModel]]):
@@ -52,7 +33,7 @@ class _ConfigModels(Mapping[str, type[BaseModel]]):
         return name in ADAPTERS
 
 
-ADAPTERS: Final[Mapping[str, AdapterKind]] = _Kinds()
+ADAPTERS: Final[Mapping[str, AdapterKind]] = Lazy(_KINDS)
 """Name in topology.yaml (`adapter:`) and in CONFIG_JSON (`protocol`, where `_` may stand for `-`)."""
 
 CONFIG_MODELS: Final[Mapping[str, type[BaseModel]]] = _ConfigModels()

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import fields
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from ironstream.bench.acquisition import SCENARIOS, AcquisitionResults, measure_acquisition, scenario
+from ironstream.bench import cli_io
 from ironstream.bench.burst import BurstResult, measure_burst
 from ironstream.bench.latency import WARM_UP_S, LatencyResults, measure_latency
 from ironstream.bench.limits import LimitsResult, measure_limits
-from ironstream.bench.pipeline import PipelineResult, Report, Wire, measure_pipeline
-from ironstream.bench.report import latency_table, machine_line, pipeline_tables, restart_table
-from ironstream.bench.report_load import acquisition_table, burst_tables, limits_table, scaling_table, sinks_table
+from ironstream.bench.pipeline import PipelineResult, Wire, measure_pipeline
+from ironstream.bench.report import latency_table, pipeline_tables, restart_table
+from ironstream.bench.report_load import burst_tables, limits_table, scaling_table
 from ironstream.bench.restart import RestartResults, measure_restart
 from ironstream.bench.scaling import ScalingResult, measure_scaling, setups
-from ironstream.bench.sinks import SinksResult, measure_sinks
+from ironstream.bench.shown import Bootstrap, measuring, show
 from ironstream.commands.options import OutputOption
-from ironstream.commands.output import Output, out, print_json, progress, run
+from ironstream.commands.output import Output, run
 from ironstream.errors import ConfigurationError
 
 app = typer.Typer(
@@ -34,26 +29,6 @@ app = typer.Typer(
     help="Measure this machine: real workers on a real Kafka, in a folder that is gone afterwards. Nothing else should "
     "run meanwhile; measure three times and take the median. benchmarks/README.md says how to read the figures.",
 )
-
-Result = (
-    PipelineResult
-    | LatencyResults
-    | RestartResults
-    | LimitsResult
-    | BurstResult
-    | ScalingResult
-    | AcquisitionResults
-    | SinksResult
-)
-Bootstrap = Annotated[
-    str | None,
-    typer.Option(
-        "--bootstrap",
-        "-b",
-        metavar="HOST:PORT",
-        help="Use this Kafka, with topics of its own that are deleted afterwards. Default: one is started for it.",
-    ),
-]
 
 
 @app.command()
@@ -84,7 +59,7 @@ def pipeline(
 
       ironstream bench pipeline --readings 200000 --workers 2 --no-baseline --output json
     """
-    with _progress() as report:
+    with measuring() as report:
         result: PipelineResult = run(
             measure_pipeline(
                 readings=readings,
@@ -98,7 +73,7 @@ def pipeline(
                 report=report,
             )
         )
-    _show(output, result, pipeline_tables(result), ratio=result.ratio)
+    show(output, result, pipeline_tables(result), ratio=result.ratio)
 
 
 @app.command()
@@ -118,11 +93,11 @@ def latency(
       ironstream bench latency --rates 1000,10000,100000 --seconds 60
     """
     wanted = _numbers("--rates", rates)
-    with _progress() as report:
+    with measuring() as report:
         results: LatencyResults = run(
             measure_latency(rates=wanted, seconds=seconds, series=series, bootstrap=bootstrap, report=report)
         )
-    _show(output, results, [latency_table(results)])
+    show(output, results, [latency_table(results)])
 
 
 @app.command()
@@ -139,9 +114,9 @@ def restart(
 
       ironstream bench restart --series 10000 --output json
     """
-    with _progress() as report:
+    with measuring() as report:
         results: RestartResults = run(measure_restart(series=series, bootstrap=bootstrap, report=report))
-    _show(output, results, [restart_table(results)])
+    show(output, results, [restart_table(results)])
 
 
 @app.command()
@@ -167,7 +142,7 @@ def limits(
 
       ironstream bench limits --with-pipeline --output json
     """
-    with _progress() as report:
+    with measuring() as report:
         result: LimitsResult = run(
             measure_limits(
                 readings=readings,
@@ -178,7 +153,7 @@ def limits(
                 report=report,
             )
         )
-    _show(output, result, [limits_table(result)], share=result.share)
+    show(output, result, [limits_table(result)], share=result.share)
 
 
 @app.command()
@@ -200,7 +175,7 @@ def burst(
 
       ironstream bench burst --rate 5000 --times 4 --after 30
     """
-    with _progress() as report:
+    with measuring() as report:
         result: BurstResult = run(
             measure_burst(
                 rate=rate,
@@ -213,7 +188,7 @@ def burst(
                 report=report,
             )
         )
-    _show(output, result, burst_tables(result))
+    show(output, result, burst_tables(result))
 
 
 @app.command()
@@ -239,63 +214,11 @@ def scaling(
       ironstream bench scaling --series 1000,100000 --partitions 12 --workers 1
     """
     runs = setups(_numbers("--series", series), _numbers("--partitions", partitions), _numbers("--workers", workers))
-    with _progress() as report:
+    with measuring() as report:
         result: ScalingResult = run(
             measure_scaling(readings=readings, hz=hz, runs=runs, bootstrap=bootstrap, report=report)
         )
-    _show(output, result, [scaling_table(result)])
-
-
-@app.command()
-def acquisition(
-    scenarios: Annotated[str, typer.Option(help="Which of them, in this order.")] = ",".join(SCENARIOS),
-    seconds: Annotated[float, typer.Option(min=2, help="Length of each measurement.")] = 20,
-    bootstrap: Bootstrap = None,
-    output: OutputOption = Output.TABLE,
-) -> None:
-    """What reading many tags once a second costs: an adapter process with Kafka behind it, beside the bare library.
-
-    modbus-wide: 10 devices with 10 000 contiguous registers each; modbus-many: 500 devices with 30; opcua: 20 000 items
-    of one server subscribed. The devices are simulated in a process of their own, as cheap as they can be.
-
-    Examples:
-
-      ironstream bench acquisition
-
-      ironstream bench acquisition --scenarios modbus-wide --seconds 60
-    """
-    names = [name.strip() for name in scenarios.split(",")]
-    if unknown := [name for name in names if name not in SCENARIOS]:
-        raise ConfigurationError(f"There is no scenario {', '.join(unknown)}.", f"There are: {', '.join(SCENARIOS)}.")
-    with _progress() as report:
-        results: AcquisitionResults = run(
-            measure_acquisition(
-                scenarios=[scenario(name) for name in names], seconds=seconds, bootstrap=bootstrap, report=report
-            )
-        )
-    _show(output, results, [acquisition_table(results)])
-
-
-@app.command()
-def sinks(
-    rows: Annotated[int, typer.Option(min=1000, help="Clean readings of a round.")] = 400_000,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds of each, in turns.")] = 5,
-    output: OutputOption = Output.TABLE,
-) -> None:
-    """How fast sinks write clean readings, from JSON to durable, beside the bare tool on the same rows.
-
-    postgres: beside `psql \\copy` of CSV into the same table with the same key. s3-parquet: beside pyarrow's own
-    reading of the JSON and writing of one file.
-
-    Examples:
-
-      ironstream bench sinks
-
-      ironstream bench sinks --rows 200000 --rounds 9
-    """
-    with _progress() as report:
-        result = run(measure_sinks(rows=rows, rounds=rounds, report=report))
-    _show(output, result, [sinks_table(result)], **{one.sink: one.share for one in result.rates})
+    show(output, result, [scaling_table(result)])
 
 
 def _numbers(option: str, text: str) -> list[int]:
@@ -307,24 +230,5 @@ def _numbers(option: str, text: str) -> list[int]:
     return numbers
 
 
-def _show(output: Output, result: Result, tables: Iterable[Table], **derived: float | None) -> None:
-    """The end of every command: `derived` figures and the fields of a result as JSON, or its tables and the machine."""
-    if output is Output.JSON:
-        print_json(derived | {one.name: getattr(result, one.name) for one in fields(result)})
-        return
-    for one in tables:
-        out().print(one, "")
-    out().print(machine_line(result.machine))
-
-
-@contextmanager
-def _progress() -> Iterator[Report]:
-    """Progress on a terminal. aiokafka's warnings, of which new topics make some, would come between."""
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    with progress() as bar:
-        task = bar.add_task("", total=None)
-
-        def report(what: str, done: int, total: int | None) -> None:
-            bar.update(task, description=what, completed=done, total=total)
-
-        yield report
+app.command()(cli_io.acquisition)
+app.command()(cli_io.sinks)

@@ -7,8 +7,7 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Literal, Self
+from typing import Final, Literal
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
@@ -18,18 +17,17 @@ from ironstream.embedded.guarded import GuardedProcess
 from ironstream.embedded.jars import JarProgress, PlainProgress, ensure_jars, jar_folder, kafka_version, locked_jars
 from ironstream.embedded.java import find_java
 from ironstream.embedded.ports import free_port, is_free, listens
+from ironstream.embedded.server import PORT_TRIES, EmbeddedServer
 from ironstream.embedded.storage import Storage
 from ironstream.errors import BrokerError
 
 START_TIMEOUT_S: Final = 90.0
-STOP_TIMEOUT_S: Final = 30.0
 _LOCK_WAIT_S: Final = 15.0
 _POLL_S: Final = 0.05
 _TAIL_LINES: Final = 15
-_PORT_TRIES: Final = 3
 
 
-class EmbeddedKafka:
+class EmbeddedKafka(EmbeddedServer):
     """Apache Kafka for this machine: a single KRaft node on 127.0.0.1 whose data in `data_dir` outlive it.
 
     `port` 0 takes a free one, and keeps it for later starts of the same object. The broker ends with this process,
@@ -47,13 +45,11 @@ class EmbeddedKafka:
         java: Literal["bundled", "system"] = "bundled",
         progress: Callable[[JarProgress], None] | None = None,
     ) -> None:
+        super().__init__(GuardedProcess(), port)
         self._storage = Storage(data_dir.absolute())
-        self._port = port
-        self._port_is_ours = port == 0
         self._heap_mb = heap_mb
         self._java = java
         self._progress = progress or PlainProgress()
-        self._process = GuardedProcess()
         self._log_start = 0
 
     @property
@@ -62,16 +58,6 @@ class EmbeddedKafka:
         if not self._port:
             raise BrokerError("The embedded Kafka has no port before its start.", "Call start() first.")
         return f"{HOST}:{self._port}"
-
-    @property
-    def pid(self) -> int | None:
-        """Process id of the broker's JVM while it runs."""
-        return self._process.pid if self.running else None
-
-    @property
-    def running(self) -> bool:
-        """Whether the process is there; readiness is what `start` waits for."""
-        return self._process.running
 
     @property
     def log_file(self) -> Path:
@@ -96,7 +82,7 @@ class EmbeddedKafka:
         lock = await self._storage.lock(_LOCK_WAIT_S)
         try:
             cluster_id = await _to_the_end(self._prepare, command)
-            for attempt in range(1, _PORT_TRIES + 1):
+            for attempt in range(1, PORT_TRIES + 1):
                 self._launch(command, lock)
                 try:
                     await self._wait_until_ready(cluster_id)
@@ -109,27 +95,6 @@ class EmbeddedKafka:
         finally:
             # from here on the lock is held by the broker's processes alone
             os.close(lock)
-
-    async def stop(self) -> None:
-        """End the broker in order (SIGTERM), by force if it takes more than 30 s. May be called when nothing runs."""
-        self._process.terminate()
-        try:
-            await asyncio.to_thread(self._process.wait, STOP_TIMEOUT_S)
-        finally:
-            self.kill()
-
-    def kill(self) -> None:
-        """End the broker as a power cut would (SIGKILL) and wait until it is gone."""
-        self._process.kill()
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
 
     def _java_command(self, cancelled: Callable[[], bool]) -> list[str]:
         java = find_java(self._java)
@@ -191,13 +156,6 @@ class EmbeddedKafka:
         # a stack trace pushes out what it is about
         said = [line for line in lines if not line.startswith("\tat ")]
         return "\n".join(f"    {line}" for line in said[-_TAIL_LINES:]) or "    (nothing)"
-
-    def _choose_another_port(self, attempt: int) -> bool:
-        """Whether to try again, which is possible while the port is ours to choose."""
-        if not self._port_is_ours or attempt == _PORT_TRIES:
-            return False
-        self._port = 0
-        return True
 
 
 class _PortTakenError(BrokerError):

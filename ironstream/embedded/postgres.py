@@ -6,23 +6,21 @@ import asyncio
 import os
 import signal
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from ironstream.embedded.account import Account
 from ironstream.embedded.config import HOST
 from ironstream.embedded.guarded import GuardedProcess
 from ironstream.embedded.ports import free_port, is_free
 from ironstream.embedded.postgres_storage import USER, PostgresStorage, programs
+from ironstream.embedded.server import PORT_TRIES, EmbeddedServer
 from ironstream.errors import DatabaseError
 
 START_TIMEOUT_S: Final = 60.0
-STOP_TIMEOUT_S: Final = 30.0
 DATABASE: Final = "ironstream"
 _LOCK_WAIT_S: Final = 15.0
 _POLL_S: Final = 0.02
 _TAIL_LINES: Final = 15
-_PORT_TRIES: Final = 3
 _READY: Final = "ready"
 _SETTINGS: Final = {
     "listen_addresses": HOST,
@@ -43,7 +41,7 @@ _SETTINGS: Final = {
 }
 
 
-class EmbeddedPostgres:
+class EmbeddedPostgres(EmbeddedServer):
     """PostgreSQL for this machine: one server on 127.0.0.1, whose data in `folder` outlive it.
 
     It listens on TCP alone and asks for the random password in `folder`. `port` 0 takes a free one, and keeps it for
@@ -53,11 +51,9 @@ class EmbeddedPostgres:
     """
 
     def __init__(self, folder: Path, port: int = 0) -> None:
-        self._storage = PostgresStorage(folder.absolute())
-        self._port = port
-        self._port_is_ours = port == 0
         # SIGTERM would wait for every client to go
-        self._process = GuardedProcess(polite=signal.SIGINT)
+        super().__init__(GuardedProcess(polite=signal.SIGINT), port)
+        self._storage = PostgresStorage(folder.absolute())
         self._before = ""
 
     @property
@@ -83,16 +79,6 @@ class EmbeddedPostgres:
         return where | {"PGPASSWORD": self._storage.password}
 
     @property
-    def pid(self) -> int | None:
-        """Process id of the server while it runs."""
-        return self._process.pid if self.running else None
-
-    @property
-    def running(self) -> bool:
-        """Whether the process is there; readiness is what `start` waits for."""
-        return self._process.running
-
-    @property
     def log_file(self) -> Path:
         """What the server said since its last start."""
         return self._storage.log
@@ -108,7 +94,7 @@ class EmbeddedPostgres:
         lock = await self._storage.lock(_LOCK_WAIT_S)
         try:
             account = await _to_the_end(self._storage)
-            for attempt in range(1, _PORT_TRIES + 1):
+            for attempt in range(1, PORT_TRIES + 1):
                 try:
                     self._launch(account, lock)
                     await self._wait_until_ready()
@@ -122,27 +108,6 @@ class EmbeddedPostgres:
         finally:
             # from here on the lock is held by the server's processes alone
             os.close(lock)
-
-    async def stop(self) -> None:
-        """End the server in order: clients are cut off, what is committed is on disk; by force after 30 s."""
-        self._process.terminate()
-        try:
-            await asyncio.to_thread(self._process.wait, STOP_TIMEOUT_S)
-        finally:
-            self.kill()
-
-    def kill(self) -> None:
-        """End the server as a power cut would (SIGKILL) and wait until it is gone."""
-        self._process.kill()
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
 
     def _launch(self, account: Account | None, lock: int) -> None:
         if not self._port:
@@ -202,13 +167,6 @@ class EmbeddedPostgres:
     def _last_words(self) -> str:
         lines = self._storage.log.read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(f"    {line}" for line in lines[-_TAIL_LINES:]) or "    (nothing)"
-
-    def _choose_another_port(self, attempt: int) -> bool:
-        """Whether to try again, which is possible while the port is ours to choose."""
-        if not self._port_is_ours or attempt == _PORT_TRIES:
-            return False
-        self._port = 0
-        return True
 
 
 class _PortTakenError(DatabaseError):

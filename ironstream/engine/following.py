@@ -19,7 +19,7 @@ from faust.types import TP
 from ironstream.engine.api import Chunk
 from ironstream.engine.assignor import Holdings
 from ironstream.engine.config import EngineConfig
-from ironstream.engine.losses import first_position, refuse_added_partitions, report_expired
+from ironstream.engine.losses import first_position, look_for_loss, refuse_added_partitions
 from ironstream.engine.outbox import Outbox
 from ironstream.engine.partition import PartitionOutputs
 
@@ -113,9 +113,8 @@ class Following:
     async def look_for_loss(self, tp: TP, first: int, consumer: Any) -> None:
         """Say which records expired if `first` is not the offset that `tp` waits for: the log overtook this process."""
         partition = self.partitions.get(tp)
-        if partition is not None and first > partition.position:
-            oldest = (await consumer.earliest_offsets(tp))[tp]
-            report_expired(tp, partition.position, min(first, oldest))
+        if partition is not None:
+            await look_for_loss(tp, partition.position, first, consumer)
 
     async def release(self, revoked: set[TP]) -> None:
         """Let go of partitions; what is written of them has been committed."""

@@ -72,3 +72,13 @@ def report_expired(tp: TP, wanted: int, oldest: int) -> None:
             last_lost=oldest - 1,
             hint="raise retention.ms of the topic or add workers",
         )
+
+
+async def look_for_loss(tp: TP, position: int, first: int, consumer: Any) -> None:
+    """Log what expired if `first` is not the offset that `tp` waits for (`position`): the log overtook this process.
+
+    `consumer` is Faust's.
+    """
+    if first > position:
+        oldest = (await consumer.earliest_offsets(tp))[tp]
+        report_expired(tp, position, min(first, oldest))

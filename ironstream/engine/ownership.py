@@ -20,7 +20,7 @@ from ironstream.engine.config import EngineConfig
 from ironstream.engine.control import TopologyChange, encode_control
 from ironstream.engine.crashpoints import crash_point
 from ironstream.engine.database import StoreOptions
-from ironstream.engine.losses import first_position, refuse_added_partitions, refuse_lost_changelog, report_expired
+from ironstream.engine.losses import first_position, look_for_loss, refuse_added_partitions, refuse_lost_changelog
 from ironstream.engine.outbox import Outbox
 from ironstream.engine.partition import Partition, PartitionOutputs
 from ironstream.engine.restore import Restored, restore_partitions, start_anew
@@ -141,9 +141,8 @@ class Ownership:
     async def look_for_loss(self, tp: TP, first: int, consumer: Any) -> None:
         """Say which records expired if `first` is not the offset that `tp` waits for: the log overtook this worker."""
         partition = self.partitions.get(tp)
-        if partition is not None and first > partition.position:
-            oldest = (await consumer.earliest_offsets(tp))[tp]
-            report_expired(tp, partition.position, min(first, oldest))
+        if partition is not None:
+            await look_for_loss(tp, partition.position, first, consumer)
 
     async def release(self, revoked: set[TP]) -> None:
         """Let go of partitions; they have been committed."""

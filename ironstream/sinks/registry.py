@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from importlib import import_module
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
+
+from ironstream.lazy import Lazy
 
 if TYPE_CHECKING:
     # what a kind is made of loads the kernels: whoever only asks for the names does without
@@ -21,24 +22,5 @@ _KINDS: Final = {
 }
 
 
-class _Kinds(Mapping[str, "SinkKind"]):
-    """Each is imported when it is first asked for: a process pays for the libraries of the targets that it has."""
-
-    def __getitem__(self, name: str) -> SinkKind:
-        module, _, attribute = _KINDS[name].partition(":")
-        kind: SinkKind = getattr(import_module(module), attribute)
-        return kind
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(_KINDS)
-
-    def __len__(self) -> int:
-        return len(_KINDS)
-
-    def __contains__(self, name: object) -> bool:
-        # Mapping would import it to see
-        return name in _KINDS
-
-
-SINKS: Final[Mapping[str, SinkKind]] = _Kinds()
+SINKS: Final[Mapping[str, SinkKind]] = Lazy(_KINDS)
 """Name in topology.yaml (`kind:`)."""
