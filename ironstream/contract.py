@@ -125,7 +125,7 @@ class Metadata(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, g
     hostname: str | None = None
     boot: str | None = None
     seq: int | None = None
-    historical: bool = False
+    historical: bool | None = False
 
 
 class Reading(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, gc=False):

@@ -50,7 +50,7 @@ def read_lines(chunk: Chunk, schema: pa.Schema) -> pa.Table | None:
         table = pj.read_json(
             pa.BufferReader(pa.py_buffer(lines[:used])),
             read_options=pj.ReadOptions(use_threads=False, block_size=_BLOCK_BYTES),
-            parse_options=pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="infer"),
+            parse_options=pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"),
         )
     except (UnicodeDecodeError, pa.ArrowInvalid):
         return None
