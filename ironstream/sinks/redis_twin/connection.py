@@ -62,26 +62,31 @@ class Connections:
         self.where = f"Redis at {config.host}:{config.port}"
         self._options = _options(config)
         self._is_cluster = config.cluster
-        self._client: Redis | RedisCluster | None = None
+        self._client: _Client | None = None
 
     async def open(self) -> None:
-        """Reach Redis; anew when it was open. Raises SinkUnavailableError."""
-        await self.close()
+        """Reach Redis; anew when it was open: whoever works with what was open goes on. Raises SinkUnavailableError."""
         with self.explained():
             if self._is_cluster:
                 options = {name: value for name, value in self._options.items() if name != "db"}
-                self._client = RedisCluster(**options)
-                await self._client.initialize()
+                client = _Client(RedisCluster(**options))
             else:
-                self._client = Redis(**self._options)
-            await self._client.ping()
+                client = _Client(Redis(**self._options))
+            try:
+                await client.reach()
+            except BaseException:
+                await client.retire()
+                raise
+        before, self._client = self._client, client
+        if before is not None:
+            await before.retire()
 
     async def info(self) -> dict[str, Any]:
         """What Redis tells of itself (INFO), {} where this user may not ask. Raises SinkUnavailableError."""
         assert self._client is not None  # after `open`
         try:
             with self.explained():
-                found = await self._client.info()
+                found = await self._client.redis.info()
         except SinkUnavailableError as error:
             if isinstance(error.__cause__, ConnectionError | TimeoutError):
                 raise
@@ -95,33 +100,18 @@ class Connections:
 
         Raises SinkUnavailableError for whatever Redis has against what was done with it.
         """
-        if self._client is None:
+        client = self._client
+        if client is None:
             raise SinkUnavailableError(f"{self.where} is not connected")
         with self.explained():
-            if isinstance(self._client, RedisCluster):
-                node = self._client.get_node_from_key(key)
-                if node is None:
-                    raise ClusterDownError(f"no node holds the slot of {key}")
-                connection = node.acquire_connection()
-                async with _closed_when_broken(connection):
-                    try:
-                        yield connection
-                    finally:
-                        node.release(connection)
-            else:
-                pool = self._client.connection_pool
-                connection = await pool.get_connection()  # type: ignore[no-untyped-call]  # of redis-py
-                try:
-                    async with _closed_when_broken(connection):
-                        yield connection
-                finally:
-                    await pool.release(connection)
+            async with client.used(), client.connection(key) as connection, _closed_when_broken(connection):
+                yield connection
 
     async def close(self) -> None:
         """Let go of Redis; may be called again."""
         client, self._client = self._client, None
         if client is not None:
-            await client.aclose()
+            await client.redis.aclose()
 
     @contextmanager
     def explained(self) -> Iterator[None]:
@@ -136,6 +126,61 @@ class Connections:
                 hint = _WRONGTYPE
             # what the server says may quote what it was sent, but never a password
             raise SinkUnavailableError(f"{self.where}: {str(error) or type(error).__name__}", hint) from error
+
+
+class _Client:
+    """A client of redis-py. It is closed when it is retired and nobody works with it any more.
+
+    Closed under somebody's hands it would fail in ways that are no error of Redis.
+    """
+
+    def __init__(self, redis: Redis | RedisCluster) -> None:
+        self.redis = redis
+        self._users = 0
+        self._retired = False
+
+    async def reach(self) -> None:
+        """Connect."""
+        if isinstance(self.redis, RedisCluster):
+            await self.redis.initialize()
+        await self.redis.ping()
+
+    async def retire(self) -> None:
+        """Close it, now or when the last user is done."""
+        self._retired = True
+        if not self._users:
+            await self.redis.aclose()
+
+    @asynccontextmanager
+    async def used(self) -> AsyncIterator[None]:
+        """Somebody works with it."""
+        self._users += 1
+        try:
+            yield
+        finally:
+            self._users -= 1
+            if self._retired and not self._users:
+                await self.redis.aclose()
+
+    @asynccontextmanager
+    async def connection(self, key: str) -> AsyncIterator[AbstractConnection]:
+        """A connection to the node that holds a key."""
+        if isinstance(self.redis, RedisCluster):
+            node = self.redis.get_node_from_key(key)
+            if node is None:
+                raise ClusterDownError(f"no node holds the slot of {key}")
+            connection = node.acquire_connection()
+            try:
+                yield connection
+            finally:
+                node.release(connection)
+        else:
+            pool = self.redis.connection_pool
+            connection = await pool.get_connection()  # type: ignore[no-untyped-call]  # of redis-py
+            try:
+                yield connection
+            finally:
+                await pool.release(connection)
 
 
 @asynccontextmanager
