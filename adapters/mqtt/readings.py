@@ -54,7 +54,7 @@ def told_values(payload: bytes) -> list[ToldValue]:
                 _time_us("gateway_time", times.gateway_time),
                 _quality(reading.quality),
                 reading.quality_reasons[0] if reading.quality_reasons else None,
-                reading.metadata is not None and reading.metadata.historical,
+                reading.metadata is not None and bool(reading.metadata.historical),
             )
         )
     for _, record in decoded.statuses:

@@ -141,7 +141,8 @@ class Sink(Protocol[RowsT]):
     async def connect(self) -> None:
         """Reach the target and make what is missing there; repeated until it succeeds, and after each outage.
 
-        Never called twice at once, but cuts of other topics may be on their way while it is: they are to go on.
+        Never called twice at once, but cuts of other topics may be on their way meanwhile: they are to go on, or to
+        raise SinkUnavailableError.
 
         Raises SinkUnavailableError; ConfigurationError for what only another configuration can mend.
         """

@@ -11,7 +11,14 @@ from ironstream.engine.api import PartitionLogic
 from ironstream.topology.compile import CompiledTopology
 from tests.support.engine import MemoryRecord, MemoryStore, RecordedOutputs, Sent, chunk, record
 
-CLEAN = ("telemetry.clean", "telemetry.1s", "telemetry.10s", "telemetry.1min", "events.clean", "alarms.clean")
+CLEAN: tuple[str, ...] = (
+    "telemetry.clean",
+    "telemetry.1s",
+    "telemetry.10s",
+    "telemetry.1min",
+    "events.clean",
+    "alarms.clean",
+)
 
 
 def clean_log(

@@ -20,7 +20,8 @@ class TcpProxy:
         self._sent_left: int | None = None
         self._answers_left: int | None = None
         self.port = 0
-        self.connections = 0
+        self.cuts = 0
+        """Those of `cut_after` that came about."""
 
     async def __aenter__(self) -> TcpProxy:
         await self.back()
@@ -53,18 +54,12 @@ class TcpProxy:
         """Cut nothing."""
         self._sent_left = self._answers_left = None
 
-    @property
-    def waits_to_cut(self) -> bool:
-        """Whether the cut that was asked for is still to come."""
-        return (self._sent_left, self._answers_left) != (None, None)
-
     def _cut(self) -> None:
         for writer in self._transports:
             writer.transport.abort()
         self._transports.clear()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
         there = None
         try:
             from_target, there = await asyncio.open_connection("127.0.0.1", self._target_port)
@@ -94,6 +89,7 @@ class TcpProxy:
                             # so that the target has it, and maybe acts on it, before it is alone
                             await asyncio.sleep(0.02)
                         self.heal()
+                        self.cuts += 1
                         self._cut()
                         return
                     if is_answer:

@@ -24,9 +24,7 @@ def make_bench(request: pytest.FixtureRequest) -> Callable[[Path, AsyncExitStack
 
 
 @pytest.fixture
-async def bench(
-    make_bench: Callable[[Path, AsyncExitStack], SinkBench], tmp_path: Path
-) -> AsyncIterator[SinkBench]:
+async def bench(make_bench: Callable[[Path, AsyncExitStack], SinkBench], tmp_path: Path) -> AsyncIterator[SinkBench]:
     """A target that is there, and empty."""
     async with AsyncExitStack() as stack:
         one = make_bench(tmp_path, stack)

@@ -107,7 +107,7 @@ class Consumer:
 
     def next_cut(self, sink: Sink[Any]) -> Cut[Any]:
         """The next cut, of any length."""
-        runs = []
+        runs: list[tuple[int, Records]] = []
         for partition, records in self._records.items():
             first = self.taken[partition]
             last = min(len(records), first + self._random.choice([1, 3, 10, 40]))

@@ -51,10 +51,13 @@ class JournalSink:
         for place, record in enumerate(chunk.records):
             try:
                 body = json.loads(record.value or b"")
-            except ValueError as err:
+            except (ValueError, RecursionError) as err:
                 refusals.append(Refusal(place, "malformed", str(err)))
                 continue
-            rows.append((chunk.topic, chunk.partition, record.offset, body.get("parameter", "")))
+            if not isinstance(body, dict):
+                refusals.append(Refusal(place, "malformed", "not an object"))
+                continue
+            rows.append((chunk.topic, chunk.partition, record.offset, str(body.get("parameter", ""))))
             places.append(place)
         return Prepared(rows, np.asarray(places, np.int64), 100 * len(rows), refusals)
 

@@ -23,7 +23,7 @@ _REFUSED_ID = "refuse/me"
 
 class CloudApiBench(SinkBench):
     kind = "cloud-api"
-    topics: tuple[str, ...] = CLEAN
+    topics = CLEAN
     secrets = ("a-bearer-token-of-the-plant", "a-signing-key-of-the-plant", "a-header-that-nobody-may-see")
 
     async def start(self) -> None:
@@ -103,8 +103,8 @@ class PagerDutyBench(SinkBench):
     def wanted(self, log: Clean) -> Any:
         states: dict[str, str] = {}
         for records in log["alarms.clean"].values():
-            for record in records:
-                said = msgspec.json.decode(record.value or b"")
+            for one in records:
+                said = msgspec.json.decode(one.value or b"")
                 states[said["occurrence_id"]] = said["state"]
         return {one: "triggered" for one, state in sorted(states.items()) if state == "ACTIVE"}
 

@@ -35,7 +35,9 @@ class RedisTwinBench(SinkBench):
 
     async def held(self) -> Any:
         look: Any = self._look
-        last, ring, active = {}, {}, set()
+        last: dict[str, Any] = {}
+        ring: dict[str, Any] = {}
+        active: set[str] = set()
         for key in look.scan_iter("*"):
             asset, _, what = key.partition("}:")
             asset = asset.partition("{")[2]

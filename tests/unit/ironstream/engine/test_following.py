@@ -156,7 +156,8 @@ async def test_a_chunk_that_fails_does_not_count_as_taken() -> None:
 def test_whatever_is_fetched_again_each_offset_is_lent_once_and_in_order(
     fetches: list[tuple[int, list[int]]],
 ) -> None:
-    partition, lent = followed(5), []
+    partition = followed(5)
+    lent: list[int] = []
 
     async def main() -> None:
         for first, steps in fetches:

@@ -1,4 +1,4 @@
-"""Whatever bytes a clean topic holds: nothing raises, and a bad record costs only itself, whoever its neighbours are."""
+"""Whatever bytes a clean topic holds: nothing raises, and a bad record costs itself, whoever its neighbours are."""
 
 from __future__ import annotations
 
@@ -224,7 +224,8 @@ def test_a_reading_is_read_alike_alone_and_among_others(
     [
         {"revision": 2**31}, {"revision": -1}, {"size_s": 2**31}, {"topology_version": 2**40}, {"final": None},
         {"aggregates": None}, {"quality_summary": None}, {"aggregates": {"count": 2**63}},
-        {"aggregates": {"avg": "RAW NaN"}}, {"aggregates": {"avg": 10**400}}, {"quality_summary": {"good_samples": 2**64}},
+        {"aggregates": {"avg": "RAW NaN"}}, {"aggregates": {"avg": 10**400}},
+        {"quality_summary": {"good_samples": 2**64}},
         {"window_start": None}, {"window_start": "1600-01-01T00:00:00Z"}, {"window_end": "never"}, {"tenant_id": None},
     ],
     ids=str,
