@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack
 from functools import partial
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -65,11 +67,12 @@ class S3ParquetBench(SinkBench):
     topics = CLEAN
     secrets = ("a-secret-access-key-of-the-lake",)
 
+    def __init__(self, folder: Path, stack: AsyncExitStack, server: ThreadedMotoServer) -> None:
+        super().__init__(folder, stack)
+        self._server = server
+
     async def start(self) -> None:
-        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        server.start()
-        self.stack.callback(server.stop)
-        host, port = server.get_host_and_port()
+        host, port = self._server.get_host_and_port()
         self._port = await self.through_proxy(port)
         self._client = boto3.client(
             "s3", endpoint_url=f"http://{host}:{port}", aws_access_key_id="a", aws_secret_access_key="b",
