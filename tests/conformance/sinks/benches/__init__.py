@@ -22,3 +22,7 @@ BENCHES: Final[Mapping[str, type[SinkBench]]] = {
     "s3-parquet into a directory": LocalParquetBench,
     "webhook": WebhookBench,
 }
+JOURNAL: Final = "journal"
+"""A sink of the tests alone: what a real one offers beside writing, it does not have."""
+WITHOUT_SERVER: Final = frozenset({JOURNAL, "s3-parquet into a directory"})
+"""Their targets are files: no connection can be cut."""
