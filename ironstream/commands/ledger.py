@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -11,9 +11,11 @@ import typer
 from rich.text import Text
 
 from ironstream.commands.ledger_book import Account, Book
-from ironstream.commands.options import BootstrapOption, OutputOption, length_of, settings_of
+from ironstream.commands.ledger_stored import Stored
+from ironstream.commands.options import BootstrapOption, OutputOption, TopologyOption, length_of, settings_of
 from ironstream.commands.output import Output, out, print_json, print_table, progress, run
-from ironstream.contract import IDENTITY_PART
+from ironstream.commands.sink_named import NamedSink
+from ironstream.contract import IDENTITY_PART, Topic
 from ironstream.domain.times import to_us
 from ironstream.errors import ConfigurationError
 from ironstream.settings import Settings
@@ -31,7 +33,14 @@ def ledger(
         str | None,
         typer.Option(metavar="TIME", help="Only what reached Kafka since then: 30m, 8h, 2d or 2025-01-10T12:00:00Z."),
     ] = None,
+    store: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--store", "-s", metavar="ID", help="Look for what is clean in the store of this sink, too; repeatable."
+        ),
+    ] = None,
     bootstrap: BootstrapOption = None,
+    topology: TopologyOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Account for every reading: sent, in telemetry.raw, clean, duplicate, refused, missing.
@@ -41,23 +50,46 @@ def ledger(
     (pending). Overflow: a gateway gave it up because its disk buffer was full, and said so. Expired: it was clean or
     refused, and its raw record is gone by retention. Exit code 1 when anything is missing or unexplained.
 
+    With --store every clean reading is looked for in that store, by the raw record that it was made of: stored, or
+    missing, or there more than once (doubled); else it waits for the sink, was refused by it (dlq.sinks), or is older
+    than the store keeps. Missing and doubled ones are unexplained.
+
     Examples:
 
       ironstream ledger
 
       ironstream ledger --asset acme/north-works/pump-1 --since 8h
+
+      ironstream ledger --store history --store archive
     """
     if asset is not None and (asset.count("/") != 2 or not all(map(IDENTITY_PART.fullmatch, asset.split("/")))):
         raise ConfigurationError(f"{asset!r} names no asset.", "Write TENANT/SITE/ASSET, as acme/north-works/pump-1.")
     since_ms = None if since is None else moment_of(since, datetime.now(UTC))
-    settings = settings_of(bootstrap=bootstrap)
-    book = run(_read(settings, asset, since_ms), settings.bootstrap)
+    settings = settings_of(bootstrap=bootstrap, topology=topology)
+    sinks = _stores(settings, store or [])
+    book = run(_read(settings, asset, since_ms, sinks), settings.bootstrap)
     if output is Output.JSON:
         print_json(as_json(book))
     else:
-        _print(book)
+        _print(book, [sink.part.id for sink in sinks])
     if not book.explained:
         raise typer.Exit(1)
+
+
+def _stores(settings: Settings, ids: Sequence[str]) -> list[NamedSink]:
+    """The sinks of these ids, each once. Raises ConfigurationError for one whose store has no readings to look for."""
+    if not ids:
+        return []
+    from ironstream.commands.query_store import store_named
+
+    sinks = [store_named(settings, sink_id) for sink_id in dict.fromkeys(ids)]
+    for sink in sinks:
+        if Topic.TELEMETRY_CLEAN not in sink.topics:
+            raise ConfigurationError(
+                f"Sink {sink.part.id} does not take {Topic.TELEMETRY_CLEAN}: it stores no readings.",
+                f"Its topics are {', '.join(sink.topics)}; add it in {settings.topology}, or name another store.",
+            )
+    return sinks
 
 
 def moment_of(text: str, now: datetime) -> int:
@@ -100,6 +132,7 @@ def _account(account: Account) -> dict[str, Any]:
         "overflow": account.overflow,
         "missing": account.missing,
         "unexplained": list(map(_place, account.unexplained)),
+        "stores": {sink_id: _stored(stored) for sink_id, stored in account.stores.items()},
         "runs": [
             {"boot": boot, "highest_seq": run.high, "holes": account.holes.get(boot, [])}
             for boot, run in account.runs.items()
@@ -107,8 +140,22 @@ def _account(account: Account) -> dict[str, Any]:
     }
 
 
-def _print(book: Book) -> None:
-    rows = [_row(account) for account in _sorted(book)]
+def _stored(stored: Stored) -> dict[str, Any]:
+    return {
+        "stored": stored.stored,
+        "waiting": stored.waiting,
+        "refused": stored.refused,
+        "expired": stored.expired,
+        "missing": stored.missing,
+        "doubled": stored.doubled,
+        # of many that are missing or doubled the first ones
+        "missing_records": list(map(_place, stored.missing_places)),
+        "doubled_records": list(map(_place, stored.doubled_places)),
+    }
+
+
+def _print(book: Book, stores: Sequence[str]) -> None:
+    rows = [[*_row(account), *(_in_store(account.stores.get(one)) for one in stores)] for account in _sorted(book)]
     if not rows and not book.unnamed.raw:
         out().print("No readings.")
         return
@@ -116,9 +163,9 @@ def _print(book: Book) -> None:
     if unnamed.raw or unnamed.expired:
         rows.append(
             ["(unreadable)", "", "-", unnamed.raw, 0, 0, _reasons(unnamed.refused), unnamed.expired, unnamed.pending,
-             0, 0, _alert(len(unnamed.unexplained))]
+             0, 0, _alert(len(unnamed.unexplained)), *("" for _ in stores)]
         )  # fmt: skip
-    print_table("Ledger", _COLUMNS, rows)
+    print_table("Ledger", (*_COLUMNS, *(f"stored in {one}" for one in stores)), rows)
     console = out()
     for line in list(_faults(book))[:_MOST_SHOWN]:
         console.print(line, style="red", markup=False)
@@ -135,6 +182,20 @@ def _row(account: Account) -> list[Any]:
     ]  # fmt: skip
 
 
+def _in_store(stored: Stored | None) -> Any:
+    """How many a store has, and what has become of the others."""
+    if stored is None:
+        return 0
+    text = Text(f"{stored.stored:,}")
+    for count, word, style in (
+        (stored.waiting, "waiting", ""), (stored.refused, "refused", ""), (stored.expired, "expired", ""),
+        (stored.missing, "missing", "bold red"), (stored.doubled, "doubled", "bold red"),
+    ):  # fmt: skip
+        if count:
+            text.append(", ").append(f"{count:,} {word}", style=style)
+    return text
+
+
 def _faults(book: Book) -> Iterable[str]:
     """What is not explained, one line each."""
     for account in _sorted(book):
@@ -146,6 +207,11 @@ def _faults(book: Book) -> Iterable[str]:
             yield f"{name}: sent in run {boot} and never in telemetry.raw: seq {shown}"
         for place in account.unexplained[:5]:
             yield f"{name}: {_place(place)} is neither clean nor refused nor a repeat"
+        for store, stored in account.stores.items():
+            for place in stored.missing_places[:5]:
+                yield f"{name}: {_place(place)} is clean and not in {store}"
+            for place in stored.doubled_places[:5]:
+                yield f"{name}: {_place(place)} is more than once in {store}"
     for place in book.unnamed.unexplained[:5]:
         yield f"{_place(place)} cannot be read and is not in the DLQ"
 
@@ -166,7 +232,7 @@ def _place(place: tuple[int, int]) -> str:
     return f"telemetry.raw/{place[0]}/{place[1]}"
 
 
-async def _read(settings: Settings, asset: str | None, since_ms: int | None) -> Book:
+async def _read(settings: Settings, asset: str | None, since_ms: int | None, sinks: Sequence[NamedSink]) -> Book:
     # the compiled decoders are costly to import, in time and memory, which every other command would pay for
     from ironstream.commands.ledger_read import LedgerReader
 
@@ -176,6 +242,13 @@ async def _read(settings: Settings, asset: str | None, since_ms: int | None) -> 
         def show(what: str, done: int, total: int) -> None:
             if what not in tasks:
                 tasks[what] = bar.add_task(f"reading {what}", total=None)
-            bar.update(tasks[what], completed=done, total=total)
+            # how many rows a store has is not known before
+            bar.update(tasks[what], completed=done, total=total or None)
 
-        return await LedgerReader(settings, asset, since_ms, show).read()
+        reader = LedgerReader(settings, asset, since_ms, show)
+        book = await reader.read()
+        if sinks:
+            from ironstream.commands.ledger_stores import StoresReader
+
+            await StoresReader(settings, sinks, reader, asset, since_ms, show).read(book)
+        return book

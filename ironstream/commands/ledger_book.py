@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from ironstream.commands.ledger_sets import Ranges
+from ironstream.commands.ledger_stored import Stored
 from ironstream.overflow import BufferOverflow
 
 TIMES_KEPT: Final = 1024
@@ -55,6 +56,8 @@ class Account:
     dropped_unnumbered: int = 0
     earlier: int = 0
     """Numbers within the runs that came before the part of the log that was read."""
+    stores: dict[str, Stored] = field(default_factory=dict)
+    """What has become of the clean readings in each store that was asked, by the id of its sink."""
     _times: dict[int | str, None] = field(default_factory=dict)
 
     def know(self, reading: Named) -> bool:
@@ -108,8 +111,8 @@ class Account:
 
     @property
     def explained(self) -> bool:
-        """Whether everything that was sent came, and everything that came became something."""
-        return not self.missing and not self.unexplained
+        """Whether everything that was sent came, became something, and is once in every store that was asked."""
+        return not self.missing and not self.unexplained and all(one.explained for one in self.stores.values())
 
 
 @dataclass
@@ -137,6 +140,10 @@ class Book:
     def account(self, reading: Named) -> Account:
         """The series of a reading."""
         return self._account(reading.asset, reading.parameter)
+
+    def stored(self, reading: Named, store: str) -> Stored:
+        """What has become of a series in a store."""
+        return self.account(reading).stores.setdefault(store, Stored())
 
     def _account(self, asset: str, parameter: str) -> Account:
         name = asset, parameter

@@ -72,6 +72,7 @@ class LedgerReader:
         self._fates: dict[int, Fates] = {}
         self._reasons: list[str] = []
         self._processed: dict[int, int] = {}
+        self._first: dict[int, int] = {}
 
     async def read(self) -> Book:
         """Read everything up to now. What is written meanwhile is left for the next time."""
@@ -80,6 +81,7 @@ class LedgerReader:
             # before the outputs: whatever was processed by now has its outputs in their topics by now
             self._processed = await self._committed()
             self._fates = {number: Fates(start[number], end[number]) for number in end}
+            self._first = first
             begun_later = any(start.values())
             book = Book(partial=begun_later)
             await self._read_outputs(book, first)
@@ -92,15 +94,27 @@ class LedgerReader:
         book.settle(before)
         return book
 
+    def clean_place(self, record: Any) -> tuple[int, int, str] | None:
+        """Partition and offset of the raw record, and the part, of a clean reading that is in the book or expired.
+
+        None for another record of telemetry.clean. Asked after `read`.
+        """
+        place = _clean_place(record)
+        if place is None or place[0] not in self._fates:
+            return None
+        partition, offset, part = place
+        known = self._fates[partition].is_clean(offset, part) or offset < self._first[partition]
+        return place if known else None
+
     # -- what came of the records ---------------------------------------------------------------------------------
 
     async def _read_outputs(self, book: Book, first: dict[int, int]) -> None:
         async with LogReader(self._settings, [Topic.TELEMETRY_CLEAN, Topic.DLQ_TELEMETRY]) as reader:
-            await self._to_start(reader)
+            await to_start(reader, self._since_ms)
             expired: list[Any] = []
             async for record in self._until_end(reader, "outputs"):
                 dead = reader.topic_of(record) == Topic.DLQ_TELEMETRY
-                place = _refused_place(record) if dead else _clean_place(record)
+                place = refused_place(record, Topic.TELEMETRY_RAW) if dead else _clean_place(record)
                 if place is None or place[0] not in self._fates:
                     continue
                 partition, offset, rest = place
@@ -156,7 +170,7 @@ class LedgerReader:
     async def _read_overflow(self, book: Book) -> None:
         """What gateways say that they dropped; after the raw records, which go before it through the same buffer."""
         async with LogReader(self._settings, [Topic.DLQ_OVERFLOW], missing_ok=True) as reader:
-            await self._to_start(reader)
+            await to_start(reader, self._since_ms)
             async for record in self._until_end(reader, "buffer overflows"):
                 if self._asset is None or record.key == self._asset.encode():
                     with suppress(msgspec.DecodeError):  # somebody else's record: what it would explain stays missing
@@ -174,16 +188,6 @@ class LedgerReader:
             found = await consumer.offsets_for_times(dict.fromkeys(tps, self._since_ms))
             start = {tp.partition: end[tp.partition] if at is None else at.offset for tp, at in found.items()}
         return first, start, end
-
-    async def _to_start(self, reader: LogReader) -> None:
-        """Outputs carry the append time of their raw record: none of a record since then stands before it."""
-        await reader.to_beginning()
-        if self._since_ms is None or not reader.partitions:
-            return
-        ends = await reader.consumer.end_offsets(reader.partitions)
-        found = await reader.consumer.offsets_for_times(dict.fromkeys(reader.partitions, self._since_ms))
-        for tp, at in found.items():
-            reader.consumer.seek(tp, ends[tp] if at is None else at.offset)
 
     async def _committed(self) -> dict[int, int]:
         admin = AIOKafkaAdminClient(**self._settings.kafka_client_kwargs())
@@ -217,6 +221,20 @@ class LedgerReader:
             yield one
 
 
+async def to_start(reader: LogReader, since_ms: int | None) -> None:
+    """Go on from the first output of a raw record since then.
+
+    Outputs carry the append time of their raw record: none of a record since then stands before it.
+    """
+    await reader.to_beginning()
+    if since_ms is None or not reader.partitions:
+        return
+    ends = await reader.consumer.end_offsets(reader.partitions)
+    found = await reader.consumer.offsets_for_times(dict.fromkeys(reader.partitions, since_ms))
+    for tp, at in found.items():
+        reader.consumer.seek(tp, ends[tp] if at is None else at.offset)
+
+
 def _with_readings(records: list[Any]) -> list[tuple[Any, list[tuple[Named | None, str]], bool]]:
     decoded = _readings([record.value for record in records])
     return [(record, readings, fault) for record, (readings, fault) in zip(records, decoded, strict=True)]
@@ -227,12 +245,13 @@ def _readings(values: list[bytes | None]) -> list[tuple[list[tuple[Named | None,
     decoded = decode_readings(values)
     of: defaultdict[int, list[tuple[Named | None, str]]] = defaultdict(list)
     for at, (reading, place) in enumerate(zip(decoded.readings, decoded.source, strict=True)):
-        of[place].append((_named(reading), decoded.parts.get(at, "")))
+        of[place].append((named_of(reading), decoded.parts.get(at, "")))
     faults = {place for place, _ in decoded.faults}
     return [(of.get(place, []), place in faults) for place in range(len(values))]
 
 
-def _named(reading: WireReading) -> Named | None:
+def named_of(reading: WireReading) -> Named | None:
+    """Which reading it is; None for one without the name of a series."""
     names = reading.tenant_id or DEFAULT_PART, reading.site_id or DEFAULT_PART, reading.asset_id, reading.parameter
     if not all(IDENTITY_PART.fullmatch(name) for name in names):
         return None
@@ -262,10 +281,10 @@ def _clean_place(record: Any) -> tuple[int, int, str] | None:
     return None
 
 
-def _refused_place(record: Any) -> tuple[int, int, str] | None:
-    """Partition and offset of the raw record, and the reason, from the headers of a dead letter."""
+def refused_place(record: Any, topic: str) -> tuple[int, int, str] | None:
+    """Partition and offset of a record of a topic, and the reason, from the headers of its dead letter."""
     said = {name: value.decode("utf-8", "replace") for name, value in record.headers if name.startswith("dlq-")}
     partition, offset = said.get("dlq-partition", ""), said.get("dlq-offset", "")
-    if said.get("dlq-topic") != Topic.TELEMETRY_RAW or not partition.isdecimal() or not offset.isdecimal():
+    if said.get("dlq-topic") != topic or not partition.isdecimal() or not offset.isdecimal():
         return None
     return int(partition), int(offset), said.get("dlq-reason", "unknown")

@@ -5,9 +5,14 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+
+_PAGE_BITS: Final = 16
+_IN_PAGE: Final = (1 << _PAGE_BITS) - 1
 
 
 class Ranges:
@@ -104,6 +109,62 @@ class Offsets:
     def __contains__(self, offset: int) -> bool:
         at = offset - self._first
         return 0 <= at < 8 * len(self._bits) and bool(self._bits[at >> 3] & (1 << (at & 7)))
+
+
+class SparseOffsets:
+    """A set of offsets of one partition, a bit each of every 64 Ki of them that has any."""
+
+    def __init__(self) -> None:
+        self._pages: dict[int, NDArray[np.uint8]] = {}
+
+    def __contains__(self, offset: int) -> bool:
+        page = self._pages.get(offset >> _PAGE_BITS)
+        return page is not None and bool(page[(offset & _IN_PAGE) >> 3] & (1 << (offset & 7)))
+
+    def add(self, offset: int) -> bool:
+        """Put an offset in; whether it was new."""
+        page, at, bit = self._page(offset >> _PAGE_BITS), (offset & _IN_PAGE) >> 3, 1 << (offset & 7)
+        new = not page[at] & bit
+        page[at] |= bit
+        return new
+
+    def add_all(self, offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Put offsets in; which of them were there already, or are given twice."""
+        found, counts = np.unique(offsets, return_counts=True)
+        again = counts > 1
+        for begin, end in _runs(found >> _PAGE_BITS):
+            page = self._page(int(found[begin]) >> _PAGE_BITS)
+            at, bits = _bits(found[begin:end])
+            again[begin:end] |= (page[at] & bits) != 0
+            np.bitwise_or.at(page, at, bits)
+        return found[again]
+
+    def among(self, offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Of each offset whether it is in the set."""
+        found = np.zeros(len(offsets), np.bool_)
+        pages = offsets >> _PAGE_BITS
+        for number in np.unique(pages).tolist():
+            if number in self._pages:
+                some = np.flatnonzero(pages == number)
+                at, bits = _bits(offsets[some])
+                found[some] = (self._pages[number][at] & bits) != 0
+        return found
+
+    def _page(self, number: int) -> NDArray[np.uint8]:
+        if number not in self._pages:
+            self._pages[number] = np.zeros((_IN_PAGE + 1) >> 3, np.uint8)
+        return self._pages[number]
+
+
+def _bits(offsets: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    at = (offsets & _IN_PAGE) >> 3
+    return at, np.left_shift(1, offsets & 7).astype(np.uint8)
+
+
+def _runs(numbers: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Where each run of equal numbers begins and ends."""
+    if len(numbers):
+        yield from pairwise([0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(numbers)])
 
 
 class Numbers:

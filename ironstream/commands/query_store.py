@@ -31,7 +31,7 @@ async def opened_store(settings: Settings, sink_id: str | None) -> AsyncIterator
     from ironstream.query.opened import open_store
     from ironstream.sinks.configured import configured
 
-    sink = _chosen(settings, sink_id)
+    sink = _first(settings) if sink_id is None else store_named(settings, sink_id)
     config, redact = await configured(sink.part, sink.kind, settings_from_environment())
     with without_secrets(redact):
         store = await open_store(sink.part.id, sink.part.kind, config)
@@ -41,21 +41,12 @@ async def opened_store(settings: Settings, sink_id: str | None) -> AsyncIterator
             await store.close()
 
 
-def _chosen(settings: Settings, sink_id: str | None) -> NamedSink:
+def store_named(settings: Settings, sink_id: str) -> NamedSink:
+    """The sink of that id, whose target can be asked. Raises ConfigurationError."""
     from ironstream.query.opened import QUERIED
     from ironstream.topology.faults import did_you_mean
 
-    stores = [sink for sink in declared_sinks(settings) if sink.part.kind in QUERIED]
-    by_id = {sink.part.id: sink for sink in stores}
-    if sink_id is None:
-        chosen = next((sink for sink in stores if sink.part.enabled), None)
-        if chosen is not None:
-            return chosen
-        disabled = f" or enable {', '.join(by_id)}, or name it with --store," if by_id else ""
-        raise ConfigurationError(
-            f"{settings.topology} declares no store that can be asked.",
-            f"Add a sink of kind {', '.join(QUERIED)} to `sinks:`,{disabled} see docs/sinks.md.",
-        )
+    by_id = {sink.part.id: sink for sink in declared_sinks(settings) if sink.part.kind in QUERIED}
     if sink_id not in by_id:
         near = did_you_mean(sink_id, by_id)
         raise ConfigurationError(
@@ -63,3 +54,17 @@ def _chosen(settings: Settings, sink_id: str | None) -> NamedSink:
             f"{near[:1].upper()}{near[1:]} There are: {', '.join(by_id) or 'none'}.".strip(),
         )
     return by_id[sink_id]
+
+
+def _first(settings: Settings) -> NamedSink:
+    from ironstream.query.opened import QUERIED
+
+    stores = [sink for sink in declared_sinks(settings) if sink.part.kind in QUERIED]
+    chosen = next((sink for sink in stores if sink.part.enabled), None)
+    if chosen is not None:
+        return chosen
+    disabled = f" or enable {', '.join(sink.part.id for sink in stores)}, or name it with --store," if stores else ""
+    raise ConfigurationError(
+        f"{settings.topology} declares no store that can be asked.",
+        f"Add a sink of kind {', '.join(QUERIED)} to `sinks:`,{disabled} see docs/sinks.md.",
+    )

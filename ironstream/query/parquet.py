@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, Self, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import fs
 
 from ironstream.contract import SeriesId
 from ironstream.query.errors import NothingStoredError, StoreUnreachableError
+from ironstream.query.origins import Origins, Span, TakeOrigins
 from ironstream.query.parquet_files import Day, ParquetFiles, time_scalar
 from ironstream.query.patterns import NAMES, SeriesPattern
 from ironstream.query.shapes import Shape, by_size, label_of, shape_of
@@ -21,12 +23,15 @@ from ironstream.query.store import LastValue
 from ironstream.query.tables import shaped, unique
 from ironstream.sinks.classes import DataClass
 from ironstream.sinks.columns import SCHEMAS
+from ironstream.sinks.columns.names import names_of
 from ironstream.sinks.columns.newest import newest
 
 T = TypeVar("T")
 PIECE_ROWS: Final = 250_000
 """Rows that are in memory at once, about: a day with more is read in pieces of less time."""
 _LAST: Final = (*NAMES, "time", "value", "unit", "quality", "quality_reasons", "raw_partition", "raw_offset")
+_ORIGIN: Final = (*NAMES, "raw_partition", "raw_offset")
+_BATCH_ROWS: Final = 64 * 1024
 _ALWAYS: Final = (0, 253_402_300_799_999_999)
 
 
@@ -55,6 +60,11 @@ class ParquetStore:
     def labels(self) -> frozenset[str]:
         """See Store."""
         return self._labels
+
+    @property
+    def readings_kept_days(self) -> int | None:
+        """See Store: no file is ever deleted by ironstream."""
+        return None
 
     async def series(self, pattern: SeriesPattern, first_us: int, end_us: int) -> list[SeriesId]:
         """See Store: the series that have rows in the range."""
@@ -88,6 +98,13 @@ class ParquetStore:
                 table = await self._run(partial(self._piece, day, shape, pattern, first, end))
                 if len(table):
                     yield table
+
+    async def origins(self, span: Span, pattern: SeriesPattern, take: TakeOrigins) -> None:
+        """See Store: a row of two files is told twice."""
+        shape = shape_of(DataClass.READINGS.value)
+        for first, end in span.times:
+            for day in await self._days(shape.label, pattern, first, end):
+                await self._run(partial(self._origins, day, shape, pattern, span, take))
 
     async def close(self) -> None:
         """See Store; there is nothing to let go of."""
@@ -128,6 +145,18 @@ class ParquetStore:
         )
         return pattern.of_table(table)
 
+    def _origins(self, day: Day, shape: Shape, pattern: SeriesPattern, span: Span, take: TakeOrigins) -> None:
+        condition = _filter(shape, pattern, day.first_us, day.end_us) & _made_of(span)
+        batches = self._files.dataset(day, shape).to_batches(
+            columns=list(_ORIGIN), filter=condition, batch_size=_BATCH_ROWS, batch_readahead=2, fragment_readahead=2
+        )
+        for batch in batches:
+            rows = pattern.of_table(pa.table(batch)).unify_dictionaries().combine_chunks()
+            if len(rows):
+                names, which, _ = names_of(rows)
+                partitions, offsets = (np.asarray(rows[name], np.int64) for name in _ORIGIN[-2:])
+                take(Origins(partitions, offsets, which, [SeriesId(*name) for name in names]))
+
     def _names(self, day: Day, shape: Shape, pattern: SeriesPattern) -> set[SeriesId]:
         dataset = self._files.dataset(day, shape)
         found: set[SeriesId] = set()
@@ -146,6 +175,18 @@ def _filter(shape: Shape, pattern: SeriesPattern, first_us: int, end_us: int) ->
     for name, text in pattern.exact.items():
         if name in names:
             condition &= pc.field(name) == text
+    return condition
+
+
+def _made_of(span: Span) -> Any:
+    """Whether a row is of one of the raw records of a span."""
+    condition = pc.scalar(False)
+    for number, (first, last) in span.offsets.items():
+        offset = pc.field("raw_offset")
+        condition |= (pc.field("raw_partition") == number) & (offset >= first) & (offset <= last)
+    if span.kafka_from_us is not None:
+        kafka_time = pc.field("kafka_time")
+        condition &= kafka_time.is_null() | (kafka_time >= time_scalar(span.kafka_from_us))
     return condition
 
 

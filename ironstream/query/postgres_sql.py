@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from ironstream.contract import Quality
+from ironstream.domain.times import MAX_US, to_iso
+from ironstream.query.origins import Span
 from ironstream.query.patterns import NAMES, SeriesPattern
 from ironstream.query.shapes import Shape
 from ironstream.sinks.classes import DataClass
@@ -64,6 +67,35 @@ def last(schema: str, pattern: SeriesPattern, first: Any) -> Query:
     ), args
 
 
+def origins(schema: str, span: Span, series_ids: Sequence[int] | None) -> str:
+    """Series, raw partition and raw offset of the readings of a span; of some series, or of all.
+
+    The text has its values in it, for COPY takes no parameters.
+    """
+    offsets = " OR ".join(
+        f"(r.raw_partition = {number:d} AND r.raw_offset BETWEEN {first:d} AND {last:d})"
+        for number, (first, last) in span.offsets.items()
+    )
+    # so that no partition of another day is looked at
+    times = " OR ".join(f"(r.time >= {_literal(first)} AND r.time < {_literal(end)})" for first, end in span.times)
+    where = [f"({offsets or 'false'})", f"({times or 'false'})"]
+    if span.kafka_from_us is not None:
+        where.append(f"(r.kafka_time IS NULL OR r.kafka_time >= {_literal(span.kafka_from_us)})")
+    if series_ids is not None:
+        where.append(f"r.series_id = ANY ('{{{','.join(f'{one:d}' for one in series_ids)}}}'::integer[])")
+    table = quoted(schema, DataClass.READINGS)
+    return f"SELECT r.series_id, r.raw_partition, r.raw_offset FROM {table} r WHERE {' AND '.join(where)}"
+
+
+def numbered_series(schema: str, pattern: SeriesPattern) -> Query:
+    """The series of a pattern with the numbers that rows have of them, sorted by these."""
+    args: list[Any] = []
+    where = _conditions(pattern, args, "s")
+    condition = f" WHERE {' AND '.join(where)}" if where else ""
+    names = ", ".join(f"s.{name}" for name in NAMES)
+    return f"SELECT s.series_id, {names} FROM {quoted(schema, 'series')} s{condition} ORDER BY s.series_id", args
+
+
 def series(schema: str, pattern: SeriesPattern) -> Query:
     """The series of a pattern."""
     args: list[Any] = []
@@ -76,6 +108,10 @@ def series(schema: str, pattern: SeriesPattern) -> Query:
 def quoted(*names: str) -> str:
     """A name as SQL takes it, whatever is in it."""
     return ".".join('"' + name.replace('"', '""') + '"' for name in names)
+
+
+def _literal(us: int) -> str:
+    return f"'{to_iso(min(us, MAX_US))}'::timestamptz"
 
 
 def _columns(shape: Shape) -> str:

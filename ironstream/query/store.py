@@ -9,6 +9,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from ironstream.contract import SeriesId
+from ironstream.query.origins import Span, TakeOrigins
 from ironstream.query.patterns import SeriesPattern
 from ironstream.query.shapes import Shape
 
@@ -39,6 +40,10 @@ class Store(Protocol):
     def labels(self) -> frozenset[str]:
         """Labels (`readings`, `aggregates_1min`, …) that it has a place for."""
 
+    @property
+    def readings_kept_days(self) -> int | None:
+        """After so many days, by their time, readings may be dropped; None: they are kept."""
+
     async def series(self, pattern: SeriesPattern, first_us: int, end_us: int) -> list[SeriesId]:
         """The series of a pattern, sorted, that it knows of; a store may leave out those without rows in the range."""
 
@@ -47,6 +52,12 @@ class Store(Protocol):
 
     def rows(self, shape: Shape, pattern: SeriesPattern, first_us: int, end_us: int) -> AsyncGenerator[pa.Table, None]:
         """Rows of the shape's schema in its order, in tables of bounded size."""
+
+    async def origins(self, span: Span, pattern: SeriesPattern, take: TakeOrigins) -> None:
+        """Tell the raw records of all readings of a span and a pattern, as they are stored.
+
+        `take` may be called in another thread, never twice at a time.
+        """
 
     async def close(self) -> None:
         """Let go of it."""

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from ironstream.contract import IDENTITY_PART, Quality
 from ironstream.sinks.classes import DataClass
 from ironstream.sinks.columns.common import MALFORMED, TEXT
+from ironstream.sinks.columns.names import IDENTITY, single
 from ironstream.sinks.postgres.tables import Table
 from ironstream.sinks.sink import Cut, Prepared, Refusal
 
 DAY_US: Final = 86_400_000_000
-IDENTITY: Final = ("tenant_id", "site_id", "asset_id", "parameter")
 _QUALITIES: Final = frozenset(Quality.__members__)
 _LAST_YEAR: Final = 8999
 _END_DAY: Final = (date(_LAST_YEAR + 1, 1, 1) - date(1970, 1, 1)).days
@@ -106,11 +106,6 @@ def _why(name: str) -> str:
 def gather(cut: Cut[pa.Table]) -> pa.Table:
     """All rows of a cut as one table, with one dictionary per column."""
     return pa.concat_tables([part.prepared.rows for part in cut.parts]).unify_dictionaries().combine_chunks()
-
-
-def single(column: pa.ChunkedArray) -> pa.Array:
-    """A column of a gathered table as one array."""
-    return column.chunk(0) if column.num_chunks else pa.array([], column.type)
 
 
 def columns_of(table: Table, rows: pa.Table, series_ids: NDArray[np.int32] | None) -> dict[str, pa.Array]:

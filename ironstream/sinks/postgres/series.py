@@ -13,14 +13,13 @@ import structlog
 from numpy.typing import NDArray
 
 from ironstream.sinks.bisect import bisect
+from ironstream.sinks.columns.names import Name, single
 from ironstream.sinks.postgres.errors import RefusedError, as_sink_errors, as_sink_or_row_errors
-from ironstream.sinks.postgres.rows import IDENTITY, single
 from ironstream.sinks.postgres.statements import quoted
 from ironstream.sinks.sink import SinkUnavailableError
 
 _log = structlog.get_logger(__name__)
 
-Name = tuple[str, str, str, str]
 Attributes = tuple[str | None, ...]
 """Unit, canonical name, site's name, type of machine; None: not told."""
 ATTRIBUTES: Final = ("unit", "canonical_name", "site_name", "machine_type")
@@ -45,25 +44,6 @@ _DESCRIBE: Final = """
     FROM unnest($1::text[], $2::integer[], $3::text[], $4::text[], $5::text[], $6::text[])
          AS n (tenant_id, series_id, unit, canonical_name, site_name, machine_type)
     WHERE s.tenant_id = n.tenant_id AND s.series_id = n.series_id"""
-
-
-def names_of(rows: pa.Table) -> tuple[list[Name], NDArray[np.int64], NDArray[np.int64]]:
-    """The series of a cut: each once, which of them each row belongs to, and the last row of each."""
-    code = np.zeros(len(rows), np.int64)
-    dictionaries: list[list[str]] = []
-    for name in IDENTITY:
-        column = single(rows[name])
-        dictionaries.append(column.dictionary.to_pylist())
-        code = code * max(1, len(dictionaries[-1])) + column.indices.to_numpy(zero_copy_only=False)
-    distinct, which = np.unique(code, return_inverse=True)
-    parts: list[list[str]] = []
-    for words in reversed(dictionaries):
-        distinct, at = np.divmod(distinct, max(1, len(words)))
-        parts.append([words[one] for one in at])
-    names = list(zip(*reversed(parts), strict=True))
-    last = np.zeros(len(names), np.int64)
-    last[which] = np.arange(len(which))
-    return names, which, last
 
 
 def attributes_of(rows: pa.Table, last: NDArray[np.int64]) -> list[Attributes]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ironstream.engine.api import Chunk
 from ironstream.sinks.bisect import bisect
 from ironstream.sinks.columns import decode_columns
+from ironstream.sinks.columns.names import names_of
 from ironstream.sinks.postgres import retention, series, timescale
 from ironstream.sinks.postgres.config import PostgresConfig, TimescaleConfig
 from ironstream.sinks.postgres.connections import Connections
@@ -123,7 +124,7 @@ class PostgresSink:
         refusals: list[Refusal] = []
         numbers = None
         if table.has_series:
-            names, which, last = await asyncio.to_thread(series.names_of, rows)
+            names, which, last = await asyncio.to_thread(names_of, rows)
             of_series, refused = await self._series.numbers(connection, names)
             if "site_name" in rows.column_names:
                 await self._series.describe(connection, names, of_series, series.attributes_of(rows, last))
