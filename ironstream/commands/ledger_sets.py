@@ -129,15 +129,14 @@ class SparseOffsets:
         return new
 
     def add_all(self, offsets: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Put offsets in; which of them were there already, or are given twice."""
-        found, counts = np.unique(offsets, return_counts=True)
-        again = counts > 1
-        for begin, end in _runs(found >> _PAGE_BITS):
-            page = self._page(int(found[begin]) >> _PAGE_BITS)
-            at, bits = _bits(found[begin:end])
-            again[begin:end] |= (page[at] & bits) != 0
+        """Put ascending offsets in, none of them given twice; those that were there already."""
+        again = np.zeros(len(offsets), np.bool_)
+        for begin, end in _runs(offsets >> _PAGE_BITS):
+            page = self._page(int(offsets[begin]) >> _PAGE_BITS)
+            at, bits = _bits(offsets[begin:end])
+            again[begin:end] = (page[at] & bits) != 0
             np.bitwise_or.at(page, at, bits)
-        return found[again]
+        return offsets[again]
 
     def among(self, offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Of each offset whether it is in the set."""
@@ -154,6 +153,33 @@ class SparseOffsets:
         if number not in self._pages:
             self._pages[number] = np.zeros((_IN_PAGE + 1) >> 3, np.uint8)
         return self._pages[number]
+
+
+class Counted:
+    """How often each offset of one partition was counted, up to `MOST`; three sets at most."""
+
+    MOST: Final = 3
+
+    def __init__(self) -> None:
+        self._at_least = [SparseOffsets() for _ in range(self.MOST)]
+
+    def add(self, offset: int) -> None:
+        """Count an offset."""
+        for one in self._at_least:
+            if one.add(offset):
+                return
+
+    def add_all(self, offsets: NDArray[np.int64]) -> None:
+        """Count each of them, as often as it is given."""
+        while len(offsets):
+            found, first = np.unique(offsets, return_index=True)
+            offsets = np.delete(offsets, first)
+            for one in self._at_least:
+                found = one.add_all(found)
+
+    def count(self, offset: int) -> int:
+        """How often it was counted."""
+        return sum(offset in one for one in self._at_least)
 
 
 def _bits(offsets: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:

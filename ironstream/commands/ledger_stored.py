@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ironstream.commands.ledger_sets import SparseOffsets
+from ironstream.commands.ledger_sets import Counted, SparseOffsets
 from ironstream.contract import SeriesId
 from ironstream.query.origins import Origins, Span, times_of_days
 
@@ -27,7 +27,10 @@ _SERIES_MAX: Final = 1 << (63 - _OFFSET_BITS)
 
 @dataclass
 class Stored:
-    """What has become of the clean readings of a series in one store; each is counted once, but for `doubled`."""
+    """What has become of the clean readings of a series in one store.
+
+    Each is counted once, but that those of `repeated` and `doubled` are in `stored` too.
+    """
 
     stored: int = 0
     waiting: int = 0
@@ -38,8 +41,10 @@ class Stored:
     """Older than the store keeps readings, and not there."""
     missing: int = 0
     """The sink has dealt with them, and they are neither there nor dead letters."""
+    repeated: int = 0
+    """There more than once because telemetry.clean repeats them, as after the crash of a worker."""
     doubled: int = 0
-    """There more than once."""
+    """There more often than on telemetry.clean, and more than once."""
     missing_places: list[Place] = field(default_factory=list)
     """Raw records of the first ones that are missing."""
     doubled_places: list[Place] = field(default_factory=list)
@@ -49,10 +54,12 @@ class Stored:
         """Whether none is missing and none doubled."""
         return not self.missing and not self.doubled
 
-    def there(self, place: Place, *, twice: bool) -> None:
-        """Count a reading that the store has."""
+    def there(self, place: Place, rows: int, records: int) -> None:
+        """Count a reading that the store has in some rows, the log in some records."""
         self.stored += 1
-        if twice:
+        if 1 < rows <= records:
+            self.repeated += 1
+        elif rows > 1:
             self.doubled += 1
             if len(self.doubled_places) < PLACES_KEPT:
                 self.doubled_places.append(place)
@@ -69,13 +76,17 @@ class _Partition:
 
     def __init__(self) -> None:
         self.low, self.high = 1 << 63, -1
+        self.counted = Counted()
+        """How often records with one reading are on telemetry.clean."""
         self.several = SparseOffsets()
         self.new = array("q")
         self.keys: NDArray[np.int64] = np.empty(0, np.int64)
+        """Of records with several readings each of these, by `key_of`."""
+        self.key_counts: NDArray[np.int64] = np.empty(0, np.int64)
         self.seen = SparseOffsets()
 
     def settle(self) -> None:
-        self.keys = np.unique(np.frombuffer(self.new, np.int64))
+        self.keys, self.key_counts = np.unique(np.frombuffer(self.new, np.int64), return_counts=True)
         self.new = array("q")
 
     def at(self, key: int) -> int:
@@ -91,20 +102,20 @@ class Wanted:
         self._codes: dict[SeriesId, int] = {}
         self._days: set[int] = set()
         self._kafka_from_us: int | None = None
-        self._kafka_known = True
 
     def add(self, place: Place, part: str, series: SeriesId, time_us: int, kafka_us: int | None) -> None:
-        """A clean reading, of `part` of the raw record where that has several; added again it changes nothing."""
+        """A clean reading, of `part` of the raw record where that has several; once for each of its records."""
         number, offset = place
         partition = self._partitions.setdefault(number, _Partition())
         partition.low, partition.high = min(partition.low, offset), max(partition.high, offset)
         if part:
             partition.several.add(offset)
             partition.new.append(self._key(series, offset))
+        else:
+            partition.counted.add(offset)
         self._days.add(time_us // _DAY_US)
-        if kafka_us is None:
-            self._kafka_known = False
-        elif self._kafka_from_us is None or kafka_us < self._kafka_from_us:
+        # the row of a reading without that time has none either, and is asked for all the same
+        if kafka_us is not None and (self._kafka_from_us is None or kafka_us < self._kafka_from_us):
             self._kafka_from_us = kafka_us
 
     def settle(self) -> Span:
@@ -114,7 +125,7 @@ class Wanted:
         return Span(
             {number: (one.low, one.high) for number, one in sorted(self._partitions.items())},
             times_of_days(self._days),
-            self._kafka_from_us if self._kafka_known else None,
+            self._kafka_from_us,
         )
 
     def first_time(self, place: Place, part: str, series: SeriesId) -> bool:
@@ -122,6 +133,13 @@ class Wanted:
         partition = self._partitions[place[0]]
         # keys are numbered after all offsets that there can be
         return partition.seen.add((1 << _OFFSET_BITS) + partition.at(self._key(series, place[1])) if part else place[1])
+
+    def records(self, place: Place, part: str, series: SeriesId) -> int:
+        """How often a reading, which was added, is on telemetry.clean; at most `Counted.MOST`."""
+        partition = self._partitions[place[0]]
+        if not part:
+            return partition.counted.count(place[1])
+        return min(int(partition.key_counts[partition.at(self._key(series, place[1]))]), Counted.MOST)
 
     def held(self) -> Held:
         """A store to tell the contents of."""
@@ -144,9 +162,8 @@ class Held:
     def __init__(self, partitions: dict[int, _Partition], codes: dict[SeriesId, int]) -> None:
         self._partitions = partitions
         self._codes = codes
-        self._once = {number: SparseOffsets() for number in partitions}
-        self._twice = {number: SparseOffsets() for number in partitions}
-        self._counts = {number: np.zeros(len(one.keys), np.uint8) for number, one in partitions.items()}
+        self._counted = {number: Counted() for number in partitions}
+        self._key_counts = {number: np.zeros(len(one.keys), np.uint8) for number, one in partitions.items()}
         self.rows = 0
         """Rows that were told."""
 
@@ -159,7 +176,7 @@ class Held:
             some = np.flatnonzero(origins.partitions == number)
             offsets = origins.offsets[some]
             several = self._partitions[number].several.among(offsets)
-            self._twice[number].add_all(self._once[number].add_all(offsets[~several]))
+            self._counted[number].add_all(offsets[~several])
             if several.any():
                 self._count(number, offsets[several], origins.series[some][several], origins.names)
 
@@ -170,14 +187,14 @@ class Held:
         # a series that is not looked for has no code: its key is that of none
         codes = np.array([self._codes.get(names[one], _SERIES_MAX - 1) for one in found.tolist()], np.int64)
         keys = codes[which] << _OFFSET_BITS | offsets
-        wanted, counts = self._partitions[number].keys, self._counts[number]
+        wanted, counts = self._partitions[number].keys, self._key_counts[number]
         at = np.minimum(np.searchsorted(wanted, keys), max(len(wanted) - 1, 0))
         hits, more = np.unique(at[wanted[at] == keys], return_counts=True)
-        counts[hits] = np.minimum(counts[hits] + np.minimum(more, 2), 2)
+        counts[hits] = np.minimum(counts[hits] + more, Counted.MOST)
 
-    def count(self, place: Place, part: str, series: SeriesId) -> int:
-        """How often a reading, which was added, is there: 0, 1, or 2 for more than once."""
+    def rows_of(self, place: Place, part: str, series: SeriesId) -> int:
+        """How many rows have a reading, which was added; at most `Counted.MOST`."""
         number, offset = place
         if part:
-            return int(self._counts[number][self._partitions[number].at(key_of(self._codes[series], offset))])
-        return (offset in self._once[number]) + (offset in self._twice[number])
+            return int(self._key_counts[number][self._partitions[number].at(key_of(self._codes[series], offset))])
+        return self._counted[number].count(offset)

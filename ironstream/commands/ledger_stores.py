@@ -100,7 +100,7 @@ class StoresReader:
             async for one in self._clean(reader, "clean readings again", until):
                 if wanted.first_time(one.place, one.part, one.series):
                     for store in self._stores:
-                        _judge(book, store, one)
+                        _judge(book, wanted, store, one)
 
     # -- Kafka ----------------------------------------------------------------------------------------------------
 
@@ -158,12 +158,11 @@ class StoresReader:
                 await opened.origins(span, pattern, take)
 
 
-def _judge(book: Book, store: _Asked, one: _Clean) -> None:
+def _judge(book: Book, wanted: Wanted, store: _Asked, one: _Clean) -> None:
     assert store.held is not None
     stored = book.stored(one.named, store.sink.part.id)
-    count = store.held.count(one.place, one.part, one.series)
-    if count:
-        stored.there(one.place, twice=count > 1)
+    if rows := store.held.rows_of(one.place, one.part, one.series):
+        stored.there(one.place, rows, wanted.records(one.place, one.part, one.series))
     elif one.offset in store.refused[one.partition]:
         stored.refused += 1
     elif one.offset >= store.written.get(one.partition, 0):

@@ -10,10 +10,11 @@ from ironstream.errors import IronstreamError
 
 @contextmanager
 def without_secrets(redact: Callable[[str], str]) -> Iterator[None]:
-    """Takes the secrets of the configuration out of an error on its way to the terminal."""
+    """Takes the secrets of the configuration out of an error, which stays of its type, on its way to the terminal."""
     try:
         yield
     except IronstreamError as error:
-        shown = IronstreamError(redact(error.message), redact(error.hint))
-        shown.exit_code = error.exit_code
-        raise shown from None
+        error.message, error.hint = redact(error.message), redact(error.hint)
+        error.args = (error.message,)
+        # what it came from may hold them too
+        raise error from None

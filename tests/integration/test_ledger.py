@@ -10,20 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from ironstream.cli import main
-from ironstream.contract import Topic
-from ironstream.overflow import BufferOverflow, DroppedReadings
 from ironstream.settings import Settings
-from ironstream.topics import ensure_topics, topic_specs
 from tests.support.faults.deployment import Deployment
 from tests.support.faults.oracle import oracle_of
+from tests.support.ledger import Topics, reading
 
-KEY = b"acme/north/pump"
 Answer = Callable[..., Any]
 
 
@@ -39,70 +33,6 @@ def ask(deployment: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
         return json.loads(capsys.readouterr().out)
 
     return run
-
-
-class Topics:
-    """Writes what adapters and workers write, by hand: one partition has it all."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._producer = AIOKafkaProducer(**settings.kafka_client_kwargs())
-
-    async def __aenter__(self) -> Topics:
-        await ensure_topics(self._settings.kafka_client_kwargs(), topic_specs(self._settings, [1]))
-        await self._producer.start()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._producer.stop()
-
-    async def raw(self, value: bytes) -> int:
-        """A raw record; its offset."""
-        topic = self._settings.topic(Topic.TELEMETRY_RAW)
-        said = await self._producer.send_and_wait(topic, value, key=KEY, partition=0)
-        return int(said.offset)
-
-    async def clean(self, offset: int, value: bytes) -> None:
-        headers = [("ironstream-id", b"telemetry.raw/0/%d" % offset)]
-        await self._send(Topic.TELEMETRY_CLEAN, value, headers)
-
-    async def refuse(self, offset: int, value: bytes, reason: bytes) -> None:
-        headers = [("dlq-topic", b"telemetry.raw"), ("dlq-partition", b"0"), ("dlq-offset", b"%d" % offset)]
-        await self._send(Topic.DLQ_TELEMETRY, value, [*headers, ("dlq-reason", reason)])
-
-    async def _send(self, topic: str, value: bytes, headers: list[tuple[str, bytes]]) -> None:
-        await self._producer.send_and_wait(self._settings.topic(topic), value, key=KEY, partition=0, headers=headers)
-
-    async def give_up(self, *seq: tuple[int, int]) -> None:
-        """A gateway dropped these readings."""
-        part = DroppedReadings("temperature", sum(last - first + 1 for first, last in seq), "b1", list(seq))
-        told = BufferOverflow("pump", "1", "2025-01-10T12:00:00Z", part.count, "acme", "north", dropped=[part])
-        await self._send(Topic.DLQ_OVERFLOW, msgspec.json.encode(told), [])
-
-    async def commit(self, offset: int) -> None:
-        """The worker's group has come so far."""
-        async with AIOKafkaConsumer(
-            **self._settings.kafka_client_kwargs(), group_id=self._settings.application_id, enable_auto_commit=False
-        ) as consumer:
-            tp = TopicPartition(self._settings.topic(Topic.TELEMETRY_RAW), 0)
-            consumer.assign([tp])
-            await consumer.commit({tp: offset})
-
-    async def expire(self, before: int) -> None:
-        """Retention takes the raw records before an offset."""
-        admin = AIOKafkaAdminClient(**self._settings.kafka_client_kwargs())
-        await admin.start()
-        tp = TopicPartition(self._settings.topic(Topic.TELEMETRY_RAW), 0)
-        await admin.delete_records({tp: RecordsToDelete(before_offset=before)})
-        await admin.close()
-
-
-def reading(seq: int) -> bytes:
-    body = {
-        "tenant_id": "acme", "site_id": "north", "asset_id": "pump", "parameter": "temperature", "value": 1.5,
-        "timestamps": {"device_time": 1_700_000_000 + seq}, "metadata": {"boot": "b1", "seq": seq},
-    }  # fmt: skip
-    return json.dumps(body).encode()
 
 
 def test_a_clean_reading_that_was_lost_is_found_and_explained_once_it_is_there(

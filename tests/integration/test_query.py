@@ -20,6 +20,7 @@ from ironstream.errors import ConfigurationError
 from ironstream.query import parquet
 from ironstream.query.errors import NothingStoredError, StoreUnreachableError
 from ironstream.query.opened import open_store
+from ironstream.query.origins import Origins, Span, times_of_days
 from ironstream.query.patterns import SeriesPattern
 from ironstream.query.series import AUTO, find_series, read_series
 from ironstream.query.shapes import shape_of
@@ -105,6 +106,35 @@ async def test_small_pieces_give_what_large_ones_give(
 
     assert of_postgres.to_pylist() == of_parquet.to_pylist()
     assert await both[0].last(SeriesPattern(), BEFORE) == await both[1].last(SeriesPattern(), BEFORE)
+
+
+@pytest.mark.parametrize("pattern", ["*", "pump-[1]/*", "zeta/*/*/*"])
+async def test_both_stores_know_which_raw_records_their_readings_were_made_of(
+    both: tuple[Store, Store], pattern: str
+) -> None:
+    day = 86_400_000_000
+    first = START_US // day
+    # of two partitions that nobody has, and of some days alone, is nothing
+    spans = [
+        Span({0: (5, 1500), 7: (0, 10)}, times_of_days([first]), START_US + 5 * S),
+        Span({0: (0, 10**9)}, times_of_days([first - 1, first, first + 400])),
+        Span({0: (0, 10**9)}, times_of_days([first + 400])),
+        Span({}, []),
+    ]
+    counts = []
+    for span in spans:
+        found: list[set[tuple[SeriesId, int, int]]] = [set(), set()]
+        for store, into in zip(both, found, strict=True):
+
+            def take(some: Origins, into: set[tuple[SeriesId, int, int]] = into) -> None:
+                series = [some.names[at] for at in some.series.tolist()]
+                into.update(zip(series, some.partitions.tolist(), some.offsets.tolist(), strict=True))
+
+            await store.origins(span, SeriesPattern.parse(pattern), take)
+        assert found[0] == found[1]
+        counts.append(len(found[0]))
+    assert counts[2:] == [0, 0]
+    assert counts[1] > 0
 
 
 async def test_a_range_holds_its_begin_and_not_its_end(asked: Store) -> None:
