@@ -15,7 +15,7 @@ from agents import sinks as agent
 from ironstream.engine.config import EngineConfig
 from ironstream.engine.sink_app import SinkApp
 from ironstream.errors import ConfigurationError
-from ironstream.gateway.secrets import SecretPlaces
+from ironstream.gateway.secrets import Redactor, SecretPlaces
 from ironstream.metrics import MetricsServer, is_ready
 from ironstream.settings import Settings
 from ironstream.sinks.breaker import Breaker
@@ -23,8 +23,9 @@ from ironstream.sinks.configured import configured, context_of
 from ironstream.sinks.dead_letters import KafkaDeadLetters
 from ironstream.sinks.flow import Flow
 from ironstream.sinks.group import group_of
+from ironstream.sinks.logs import SinkLogs
 from ironstream.sinks.registry import SINKS
-from ironstream.sinks.sink import Limits, Sink, SinkKind
+from ironstream.sinks.sink import Limits, Sink
 from ironstream.sinks.stats import LagCollector, SinkStats
 from ironstream.sinks.target import Target
 from ironstream.topics import ensure_topics, topic_specs
@@ -60,14 +61,14 @@ def limits_of(part: SinkPart, sink: Sink[Any]) -> Limits:
     )
 
 
-async def build_sink(part: SinkPart, topology: Topology, settings: Settings) -> tuple[Sink[Any], SinkKind]:
-    """The sink that a part declares, not connected.
+async def build_sink(part: SinkPart, topology: Topology, settings: Settings) -> tuple[Sink[Any], Redactor]:
+    """The sink that a part declares, not connected, and what hides its secrets.
 
     Raises ConfigurationError for secrets that are not there, or do not fit.
     """
     kind = SINKS[part.kind]
-    config, _ = await configured(part, kind, SecretPlaces.from_environment())
-    return kind.build(config, context_of(part, topology, settings)), kind
+    config, redact = await configured(part, kind, SecretPlaces.from_environment())
+    return kind.build(config, context_of(part, topology, settings)), redact
 
 
 def run_sink(sink_id: str, settings: Settings) -> None:
@@ -84,7 +85,7 @@ def build_app(sink_id: str, settings: Settings) -> SinkApp:
     prepare_process()
     topology = load_topology(settings.topology, sinks=SINKS)
     part = sink_of(topology, sink_id)
-    sink, kind = asyncio.run(_prepare(part, topology, settings))
+    sink, redact = asyncio.run(_prepare(part, topology, settings))
     stats, breaker = SinkStats(sink_id), Breaker()
     limits = limits_of(part, sink)
     target = Target(sink, limits.write_timeout_s, stats, breaker)
@@ -110,9 +111,11 @@ def build_app(sink_id: str, settings: Settings) -> SinkApp:
 
     app = SinkApp(config, drain)
     dead_letters = KafkaDeadLetters(sink_id, app.outbox, settings.topic_prefix)
-    for topic in topics_of(part, kind, _sizes_s(topology)):
+    for topic in topics_of(part, SINKS[part.kind], _sizes_s(topology)):
         flows[topic] = Flow(topic, sink, limits, target, dead_letters, stats)
     agent.register(app, flows)
+    # the first to start and the last to stop: it tells how the others do
+    app.add_dependency(SinkLogs(sink_id, settings, redact))
     app.add_dependency(_Flows(app, flows, target))
     stats.registry.register(LagCollector(sink_id, lambda: _lags(app), lambda: breaker.is_open))
     if settings.metrics_port is not None:
@@ -130,7 +133,7 @@ def build_app(sink_id: str, settings: Settings) -> SinkApp:
     return app
 
 
-async def _prepare(part: SinkPart, topology: Topology, settings: Settings) -> tuple[Sink[Any], SinkKind]:
+async def _prepare(part: SinkPart, topology: Topology, settings: Settings) -> tuple[Sink[Any], Redactor]:
     specs = topic_specs(settings, _sizes_s(topology))
     await ensure_topics(settings.kafka_client_kwargs(), specs, settings.replication)
     return await build_sink(part, topology, settings)

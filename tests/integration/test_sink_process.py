@@ -94,6 +94,10 @@ async def test_a_target_that_is_away_stalls_nothing_but_itself(
         health = await sink.health()
         assert health["status"] == "unhealthy"
         assert health["last_error"] == "the journal is away"
+        lines = [json.loads(record.value) for record in await rig.read(Topic.LOGS_SINKS)]
+        assert {(line["level"], line["sink"], line["error"]) for line in lines} == {
+            ("warning", "store", "the journal is away")
+        }
         assert health["lag_records"] == RECORDS
         assert 'ironstream_sink_breaker_open{sink="store"} 1.0' in (await sink.get("/metrics"))[1]
         assert (await sink.get("/live"))[0] == 200
