@@ -27,3 +27,17 @@ class Claimant(Protocol):
 def claims_of(config: object) -> Sequence[str]:
     """What the validated configuration of an adapter or a sink claims; most claim nothing."""
     return config.claims if isinstance(config, Claimant) else ()
+
+
+@runtime_checkable
+class Resident(Protocol):
+    """The configuration of a sink whose place may lie within that of another."""
+
+    @property
+    def area(self) -> Sequence[str]:
+        """Where it is, from the outside in: one that begins with another's lies within that. Without any secret."""
+
+
+def area_of(config: object) -> tuple[str, ...]:
+    """Where a sink of the validated configuration writes; empty for places that have nothing within them."""
+    return tuple(config.area) if isinstance(config, Resident) else ()

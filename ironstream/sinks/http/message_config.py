@@ -11,7 +11,7 @@ from ironstream.sinks.http.config import Headers, HttpConfig, Secret, SigningKey
 from ironstream.sinks.http.delivery import BodyFormat, Delivery, Form
 from ironstream.sinks.http.oauth import OAuthConfig, OAuthTokens
 from ironstream.sinks.http.sink import MessageSink
-from ironstream.sinks.http.urls import target_of
+from ironstream.sinks.http.urls import place_of, target_of
 from ironstream.sinks.sink import Limits, SinkContext
 
 _SHORTEST_HIDDEN = 6
@@ -43,6 +43,11 @@ class MessageConfig(HttpConfig):
     def url_fields(self) -> dict[str, str]:
         """URLs by the names of their fields."""
         return {"url": self.url} | ({} if self.oauth is None else {"oauth.token_url": self.oauth.token_url})
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """Two sinks must not send to one address: it would get what both send twice."""
+        return (place_of(self.url),)
 
     @model_validator(mode="after")
     def _one_way_to_show_who(self) -> Self:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from hashlib import blake2s
 from ipaddress import ip_address
 from typing import Final
 
 from yarl import URL
 
 from ironstream.errors import ConfigurationError
+from ironstream.gateway.secrets import references
 from ironstream.sinks.http.addresses import Address, Network, why_refused
 
 _LABEL: Final = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
@@ -60,6 +62,24 @@ def target_of(text: str, rules: Rules, field: str = "url") -> Target:
 def url_fault(text: str, rules: Rules) -> str | None:
     """What is wrong with a URL, as the end of a sentence; None where nothing is."""
     return _parsed(text, rules)[1]
+
+
+def place_of(text: str) -> str:
+    """A URL to compare and to show: its origin and a digest of the rest, which may hold a secret.
+
+    Secrets that are still references count by their names. Two spellings of one URL are alike; raises nothing.
+    """
+    names = references(text)
+    for name in names:
+        text = text.replace(f"${{secret:{name}}}", f"secret-{re.sub('[^A-Za-z0-9-]', '-', name)}")
+    try:
+        url = URL(text)
+        host, port, rest = url.raw_host or "", url.port, url.raw_path_qs
+    except ValueError:
+        host, port, rest = "", None, text
+    origin = f"{url.scheme}://{host_key(host)}:{port}" if host else "a URL"
+    digest = blake2s(rest.encode("utf-8", "surrogateescape"), digest_size=4).hexdigest()
+    return f"{origin} (path {digest})"
 
 
 def literal(host: str) -> Address | None:

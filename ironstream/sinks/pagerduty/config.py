@@ -7,7 +7,9 @@ from typing import Final, Literal
 
 from pydantic import Field, field_validator
 
+from ironstream.gateway.secrets import references
 from ironstream.sinks.http.config import HttpConfig, Secret
+from ironstream.sinks.http.urls import place_of
 from ironstream.topology.model.base import Label, Part, Seconds
 
 PLACES: Final = ("tenant_id", "site_id", "asset_id", "parameter", "alarm_id", "occurrence_id", "type")
@@ -60,3 +62,9 @@ class PagerDutyConfig(HttpConfig):
     def url_fields(self) -> dict[str, str]:
         """URLs by the names of their fields."""
         return {"url": self.url}
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """Two sinks must not page by one key: every alarm would be sent twice. None where the key itself is here."""
+        keys = sorted(references(self.routing_key.get_secret_value()))
+        return (f"the service of routing key {', '.join(keys)} at {place_of(self.url)}",) if keys else ()

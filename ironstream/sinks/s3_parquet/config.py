@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Final, Literal, Self
 from urllib.parse import urlsplit
 
@@ -132,6 +132,21 @@ class S3ParquetConfig(Part):
     def prefix(self) -> str:
         """What the keys of an S3 path begin with, without a slash at its ends."""
         return self.path.removeprefix(S3).partition("/")[2].strip("/")
+
+    @property
+    def area(self) -> tuple[str, ...]:
+        """Where the files are, from the outside in; another sink's may lie within it."""
+        if not self.is_s3:
+            return ("", *Path(self.path).expanduser().absolute().parts)
+        endpoint = "" if self.endpoint_url is None else self.endpoint_url.rstrip("/").casefold()
+        return (endpoint, f"{S3}{self.bucket}", *(part for part in self.prefix.split("/") if part))
+
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """Two sinks must not write into one place: their files would hide each other's rows."""
+        endpoint, first, *parts = self.area
+        where = "/".join((first, *parts)) if self.is_s3 else str(PurePosixPath(first, *parts))
+        return (f"files below {where} at {endpoint}" if endpoint else f"files below {where}",)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

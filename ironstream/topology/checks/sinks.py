@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from pydantic import BaseModel, ValidationError
 
-from ironstream.claims import claims_of
+from ironstream.claims import area_of, claims_of
 from ironstream.contract import Topic
 from ironstream.names import twice
 from ironstream.topology.checks.report import Path, Report
@@ -17,6 +18,7 @@ from ironstream.topology.faults import did_you_mean, quote
 from ironstream.topology.model import SinkPart, Topology
 from ironstream.topology.sinks import SinkSort, SinkSorts, topics_of
 
+_OWN_PLACE: Final = "give one of them a place outside of the other's: who reads the outer one finds both there"
 ONE_WRITER: Final = "let one sink write there, with the topics of both, or give one of them a place of its own"
 """What to do about two sinks with one claim."""
 
@@ -25,6 +27,7 @@ def check_sinks(topology: Topology, sorts: SinkSorts | None, report: Report) -> 
     """Note every sink that cannot work. Without `sorts` kinds and configurations are taken as they are."""
     sizes = frozenset(window.size_s for window in topology.windows)
     writers: dict[str, int] = {}
+    residents: list[_Resident] = []
     for index, sink in enumerate(topology.sinks):
         path = ("sinks", index)
         there = _topics(path, sink.topics, sizes, topology.deployment.topic_prefix, report)
@@ -44,6 +47,9 @@ def check_sinks(topology: Topology, sorts: SinkSorts | None, report: Report) -> 
         check_secret_fields(config, (*path, "config"), report)
         if sink.enabled:
             _alone(index, config, topology.sinks, writers, report)
+            resident = _Resident(index, sink, area_of(config), frozenset(topics_of(sink, sort, sizes)))
+            _apart(resident, residents, report)
+            residents.append(resident)
 
 
 def _topics(
@@ -102,3 +108,27 @@ def _alone(index: int, config: BaseModel, sinks: Sequence[SinkPart], writers: di
             line = report.line_of(("sinks", other))
             message = f"sink {quote(sinks[other].id)} in line {line} writes to {claim} too"
             report.error(("sinks", index, "config"), message, ONE_WRITER)
+
+
+@dataclass(frozen=True, slots=True)
+class _Resident:
+    """An enabled sink, where it writes, and what."""
+
+    index: int
+    sink: SinkPart
+    area: tuple[str, ...]
+    topics: frozenset[str]
+
+
+def _apart(one: _Resident, others: Sequence[_Resident], report: Report) -> None:
+    """Note each other sink of the kind that writes the same topics around or within the place of this one."""
+    for other in others:
+        outer, inner = sorted((one.area, other.area), key=len)
+        shared = sorted(one.topics & other.topics)
+        # in one place they have one claim, which is told as that
+        nested = outer and outer != inner and inner[: len(outer)] == outer
+        if one.sink.kind == other.sink.kind and nested and shared:
+            line = report.line_of(("sinks", other.index))
+            where = "around" if outer == other.area else "within"
+            message = f"sink {quote(other.sink.id)} in line {line} writes {', '.join(shared)} {where} this place too"
+            report.warning(("sinks", one.index, "config"), message, _OWN_PLACE)

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from adapters.modbus.config import ModbusTcpConfig
 from adapters.modbus.serial_config import ModbusRtuConfig
+from ironstream.sinks.registry import SINKS
 from ironstream.topology import check_text
 from tests.support.sink_kinds import KINDS
 
@@ -35,7 +36,7 @@ def test_every_fault_is_told_with_its_place_and_mend(name: str) -> None:
     text = (CASES / name / "broken.yaml").read_bytes()
     expected = (CASES / name / "expected.txt").read_text(encoding="utf-8")
 
-    result = check_text(text, "broken.yaml", ADAPTERS, KINDS)
+    result = check_text(text, "broken.yaml", ADAPTERS, {**KINDS, **SINKS})
 
     assert "".join(f"{fault}\n" for fault in result.faults) == expected
     assert (result.topology is None) == (": error: " in expected)
