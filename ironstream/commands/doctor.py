@@ -23,6 +23,7 @@ from ironstream import __version__
 from ironstream.commands.log_reader import LogReader
 from ironstream.commands.options import BootstrapOption, DataDirOption, OutputOption, TopologyOption, settings_of
 from ironstream.commands.output import Output, out, print_json, print_table
+from ironstream.commands.sink_named import NamedSink, declared_sinks
 from ironstream.commands.topics import specs_of
 from ironstream.contract import Topic
 from ironstream.errors import IronstreamError
@@ -56,14 +57,15 @@ def doctor(
 ) -> None:
     """Look at everything ironstream needs, and say what to do about what is missing. Exit code 1 when a check fails.
 
-    A Kafka that does not run is a warning: `ironstream up` and `demo` bring their own.
+    A Kafka that does not run is a warning: `ironstream up` and `demo` bring their own. So is the target of a sink that
+    cannot be reached within 5 s: the sink waits for it. Nothing is written there.
 
     Example:
 
       ironstream doctor
     """
     settings = settings_of(bootstrap=bootstrap, topology=topology, data_dir=data_dir)
-    findings = [*_local(settings), *asyncio.run(_broker(settings))]
+    findings = [*_local(settings), *asyncio.run(_around(settings))]
     failed = any(finding.verdict == "fail" for finding in findings)
     if output is Output.JSON:
         print_json({"healthy": not failed, "checks": findings})
@@ -169,6 +171,11 @@ def _topology(settings: Settings) -> Finding:
     return Finding("topology", "ok", found)
 
 
+async def _around(settings: Settings) -> list[Finding]:
+    found = await asyncio.gather(_broker(settings), _sinks(settings))
+    return [finding for findings in found for finding in findings]
+
+
 async def _broker(settings: Settings) -> list[Finding]:
     host, _, port = settings.bootstrap.split(",")[0].strip().rpartition(":")
     remedy = "`ironstream up` starts one here; else set IRONSTREAM_BOOTSTRAP to the address of yours."
@@ -226,3 +233,31 @@ async def _clock(settings: Settings) -> Finding:
         remedy = "Set both clocks by NTP: readings would be marked clock_skew."
         return Finding("clock", "warn", f"the broker's clock is at least {-age_s:.1f} s ahead of this one", remedy)
     return Finding("clock", "ok", f"the newest tick in the log is {max(age_s, 0):.1f} s old")
+
+
+async def _sinks(settings: Settings) -> list[Finding]:
+    """Whether the target of each enabled sink can be reached, all at once."""
+    try:
+        sinks = [sink for sink in declared_sinks(settings) if sink.part.enabled]
+    except (IronstreamError, OSError):
+        # the check of the topology has said so
+        return []
+    return list(await asyncio.gather(*map(_sink, sinks)))
+
+
+async def _sink(sink: NamedSink) -> Finding:
+    from ironstream.commands.sink_reach import reached
+
+    name = f"sink {sink.part.id}"
+    if sink.kind.test is None:
+        # it would have to connect as a sink that runs, which makes what is missing there
+        return Finding(
+            name, "ok", f"{sink.part.kind}, which has no test; `ironstream sink test {sink.part.id}` connects"
+        )
+    try:
+        return Finding(name, "ok", await reached(sink, _TIMEOUT_MS / 1000))
+    except IronstreamError as error:
+        mend = f"{error.hint[:1].upper()}{error.hint[1:]}".rstrip(".")
+        return Finding(
+            name, "warn", error.message, f"{mend}. `ironstream sink test {sink.part.id}` tries again.".lstrip(". ")
+        )

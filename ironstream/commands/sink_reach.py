@@ -34,14 +34,18 @@ def reach(
       ironstream sink test archive --output json
     """
     sink = sink_named(settings_of(topology=topology), name)
-    found = asyncio.run(_found(sink, timeout_s))
+    found = asyncio.run(reached(sink, timeout_s))
     if output is Output.JSON:
         print_json({"id": name, "kind": sink.part.kind, "reached": True, "found": found})
     else:
         out().print(Text(f"{name} ({sink.part.kind}): ", style="bold green") + Text(found))
 
 
-async def _found(sink: NamedSink, timeout_s: float) -> str:
+async def reached(sink: NamedSink, timeout_s: float) -> str:
+    """What the kind's own test finds at the target, as a sentence without secrets; or that it could be connected.
+
+    Raises ConfigurationError, SinkError.
+    """
     from ironstream.gateway.secrets import SecretPlaces
     from ironstream.sinks.configured import configured
     from ironstream.sinks.sink import SinkUnavailableError
