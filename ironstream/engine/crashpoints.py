@@ -13,11 +13,13 @@ from typing import Final, Literal, get_args
 from ironstream.errors import ConfigurationError
 
 VARIABLE: Final = "IRONSTREAM_CRASH_AT"
-CrashPoint = Literal[
-    "after_outputs", "after_changelog", "after_rocksdb", "before_offsets", "in_restore", "in_revoke",
-    "before_write", "in_write", "after_write",
+WorkerPoint = Literal[
+    "after_outputs", "after_changelog", "after_rocksdb", "before_offsets", "in_restore", "in_revoke"
 ]  # fmt: skip
-"""Those of a commit and a rebalance, then those of a sink's write."""
+"""Those of a commit and a rebalance."""
+SinkPoint = Literal["before_write", "in_write", "after_write", "before_offsets"]
+"""Those of a sink's write and of the commit that follows. `in_write` is where a part of it is done."""
+CrashPoint = Literal[WorkerPoint, SinkPoint]
 
 
 def armed(setting: str | None) -> tuple[str, int] | None:

@@ -14,6 +14,7 @@ import structlog
 from numpy.typing import NDArray
 
 from ironstream.engine.api import Chunk
+from ironstream.engine.crashpoints import crash_point
 from ironstream.sinks.bisect import bisect
 from ironstream.sinks.columns import decode_columns
 from ironstream.sinks.columns.names import names_of
@@ -190,7 +191,10 @@ class PostgresSink:
                         if attempts > 1:
                             await connection.execute(f"TRUNCATE {quoted(stage)}")
                         await self._copy(connection, table, encoded, np.asarray(rows, np.int64), stage)
-                        done = [await connection.execute(statement) for statement in statements]
+                        done = []
+                        for statement in statements:
+                            done.append(await connection.execute(statement))
+                            crash_point("in_write")
             except RefusedError as error:
                 return error.detail
             changed += int(done[0].rpartition(" ")[2])
@@ -206,6 +210,8 @@ class PostgresSink:
     ) -> None:
         payload = await asyncio.to_thread(encode_rows, encoded, rows)
         await connection.copy_to_table(into, schema_name=schema, source=payload, columns=table.names, format="binary")
+        # staged it is nowhere yet; copied straight into its table it is there, and nobody has been told
+        crash_point("in_write")
 
     def _drop_old(self) -> None:
         """Once an hour, beside the writing."""

@@ -36,6 +36,7 @@ import pyarrow as pa
 import structlog
 
 from ironstream.engine.api import Chunk
+from ironstream.engine.crashpoints import crash_point
 from ironstream.sinks.columns import decode_columns
 from ironstream.sinks.s3_parquet.chains import Chains
 from ironstream.sinks.s3_parquet.config import S3ParquetConfig
@@ -134,6 +135,7 @@ class S3ParquetSink:
                 if not await self._store.create(f"{directory}/{file_name(stem, extent.first)}", body):
                     self._chains.forget(directory, stem)
                     break
+                crash_point("in_write")
                 chain.add(extent)
                 stored += len(rows)
             else:

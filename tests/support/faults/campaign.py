@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Final, get_args
 
 from ironstream.embedded import EmbeddedKafka
-from ironstream.engine.crashpoints import CrashPoint
+from ironstream.engine.crashpoints import WorkerPoint
 from ironstream.settings import Settings
 from tests.support.faults import clusters, disks, faults, logs
 from tests.support.faults.cluster import EmbeddedCluster
@@ -64,7 +64,7 @@ def deal(rnd: random.Random) -> list[Card]:
         Card("no room for a worker", lambda on, _: disks.fill_worker_disk(on)),
         Card("compaction", lambda on, _: logs.compact_changelog(on)),
     ]
-    for point in get_args(CrashPoint):
+    for point in get_args(WorkerPoint):
         cards.append(_crash(point, rnd.randint(1, 3) if point in ("in_restore", "in_revoke") else rnd.randint(1, 30)))
     rnd.shuffle(cards)
     return cards
