@@ -211,6 +211,31 @@ async def test_bad_rows_are_refused_one_by_one_and_all_others_are_written(
     assert await database.fetchval("SELECT count(*) FROM ironstream.readings") == 397
 
 
+async def test_of_a_key_that_comes_twice_the_record_before_the_refused_one_is_stored(
+    sink: PostgresSink, database: asyncpg.Connection
+) -> None:
+    await database.execute("ALTER TABLE ironstream.aggregates_1min ADD CONSTRAINT sane CHECK (avg < 1000)")
+    records = [window(0), window(1), window(0, 1, offset=2, avg=2.0), window(0, 2, offset=3, avg=2000.0), window(2)]
+
+    refusals = await sink.write(cut(sink, MINUTES, records))
+
+    assert [refusal.place for refusal in refusals] == [3]
+    found = await all_of(database, "aggregates_1min")
+    assert sorted((row["revision"], row["avg"]) for row in found) == [(0, 2.5), (0, 2.5), (1, 2.0)]
+
+
+async def test_a_refused_record_that_comes_again_in_its_cut_is_refused_each_time(
+    sink: PostgresSink, database: asyncpg.Connection
+) -> None:
+    await database.execute("ALTER TABLE ironstream.readings ADD CONSTRAINT sane CHECK (value < 1000)")
+    bad = reading(1, value=2000.0)
+
+    refusals = await sink.write(cut(sink, READINGS, [reading(0), bad, reading(2)], [reading(0), bad, reading(3)]))
+
+    assert [refusal.place for refusal in refusals] == [1, 4]
+    assert await database.fetchval("SELECT count(*) FROM ironstream.readings") == 3
+
+
 async def test_what_the_server_cannot_read_as_json_is_refused_alone(
     sink: PostgresSink, database: asyncpg.Connection
 ) -> None:

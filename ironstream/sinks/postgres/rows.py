@@ -141,6 +141,24 @@ def in_order(table: Table, columns: Mapping[str, pa.Array], some: NDArray[np.int
     return some[order[last]]
 
 
+def superseded(
+    table: Table,
+    columns: Mapping[str, pa.Array],
+    some: NDArray[np.int64],
+    chosen: NDArray[np.int64],
+    refused: Sequence[int],
+) -> NDArray[np.int64]:
+    """Those of the rows `some` that `in_order` left out for one of `refused`, which it had `chosen`."""
+    left = np.setdiff1d(some, chosen)
+    if not refused or not len(left):
+        return np.empty(0, np.int64)
+    rows = np.concatenate([left, np.asarray(refused, np.int64)])
+    keys = np.stack([_comparable(columns[name])[rows] for name in table.sort])
+    codes = np.unique(keys, axis=1, return_inverse=True)[1].ravel()
+    found: NDArray[np.int64] = left[np.isin(codes[: len(left)], codes[len(left) :])]
+    return found
+
+
 def _comparable(column: pa.Array) -> NDArray[np.int64]:
     """Numbers that are alike where the values are; their order is that of numbers and times."""
     if pa.types.is_string(column.type):

@@ -30,7 +30,7 @@ from ironstream.sinks.postgres.errors import (
 )
 from ironstream.sinks.postgres.migrations import lock_statement
 from ironstream.sinks.postgres.partitions import Partitions
-from ironstream.sinks.postgres.rows import checked, columns_of, days_of, gather, in_order
+from ironstream.sinks.postgres.rows import checked, columns_of, days_of, gather, in_order, superseded
 from ironstream.sinks.postgres.statements import quoted, stage_name, write_statements
 from ironstream.sinks.postgres.store import Store
 from ironstream.sinks.postgres.tables import ALARM_JOURNAL, STANDARD_SIZES, Table, aggregates, size_s, table_of
@@ -136,8 +136,13 @@ class PostgresSink:
         if not len(some):
             return refusals
         await self._make_partitions(connection, table, rows, some)
-        encoded, order = await asyncio.to_thread(_encoded, table, rows, numbers, some)
-        refusals += await self._put(connection, table, encoded, order)
+        while len(some):
+            encoded, order = await asyncio.to_thread(_encoded, table, rows, numbers, some)
+            refused_rows = await self._put(connection, table, encoded, order)
+            refusals += refused_rows
+            # where the newest of a key was refused, the one before it counts
+            places = [refusal.place for refusal in refused_rows]
+            some = superseded(table, columns_of(table, rows, numbers), some, order, places)
         return sorted(refusals, key=lambda refusal: refusal.place)
 
     def _kept(self, table: Table, rows: pa.Table) -> Rows:
