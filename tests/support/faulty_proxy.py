@@ -20,13 +20,15 @@ class Fault:
     """What becomes of a request.
 
     `answer`: this status and S3 error code, in place of the server's; `page`: this status and a web page. `cut`: the
-    connection ends before the request reaches the server. `cut_after`: it does reach it, and the answer is lost.
-    `cut_within`: half of the answer comes. `hang`: nothing comes.
+    connection ends before the request reaches the server. `cut_during`: it ends in the middle of the request.
+    `cut_after`: it does reach it, and the answer is lost. `cut_within`: half of the answer comes. `hang`: nothing comes.
+    `late`: it reaches the server `late_s` later, also when whoever sent it is gone.
     """
 
-    kind: Literal["answer", "page", "cut", "cut_after", "cut_within", "hang"]
+    kind: Literal["answer", "page", "cut", "cut_during", "cut_after", "cut_within", "hang", "late"]
     status: int = 500
     code: str = "InternalError"
+    late_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -40,9 +42,12 @@ class FaultyProxy:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.seen.append(request.method)
-        body = await request.read()
         waiting = self.faults.get(request.method)
         fault = waiting.pop(0) if waiting else None
+        if fault is not None and fault.kind == "cut_during":
+            await request.content.read(1)
+            return self._cut(request)
+        body = await request.read()
         if fault is not None and fault.kind == "answer":
             text = f"<Error><Code>{fault.code}</Code><Message>as told</Message></Error>"
             return web.Response(status=fault.status, text=text, content_type="application/xml")
@@ -50,6 +55,8 @@ class FaultyProxy:
             return web.Response(status=fault.status, text="<html><p>Sign in", content_type="text/html")
         if fault is not None and fault.kind == "hang":
             await asyncio.sleep(3600)
+        if fault is not None and fault.kind == "late":
+            await asyncio.sleep(fault.late_s)
         if fault is not None and fault.kind == "cut":
             return self._cut(request)
         async with (

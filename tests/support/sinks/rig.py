@@ -34,6 +34,9 @@ class SinkRig:
     def __init__(self, settings: Settings, sinks: Sequence[Config]) -> None:
         self.settings = settings
         self.folder = settings.topology.parent
+        self.session_timeout_s = 6.0
+        self.environment: dict[str, str] = {}
+        """What processes find in their environment beside the settings: secrets."""
         settings.topology.write_text(yaml.safe_dump({"version": 1, "sinks": list(sinks)}))
         self._logs = 0
 
@@ -57,26 +60,35 @@ class SinkRig:
                 sent.append(await producer.send(self.settings.topic(topic), value, key or b"any", partition=partition))
             await asyncio.gather(*sent)
 
+    def env(self, crash_at: str = "") -> dict[str, str]:
+        """The environment of a process, and of the commands."""
+        return (
+            os.environ
+            | self.environment
+            | {
+                "IRONSTREAM_BOOTSTRAP": self.settings.bootstrap,
+                "IRONSTREAM_TOPIC_PREFIX": self.settings.topic_prefix,
+                "IRONSTREAM_APPLICATION_ID": self.settings.application_id,
+                "IRONSTREAM_PARTITIONS": str(self.settings.partitions),
+                "IRONSTREAM_DATA_DIR": str(self.settings.data_dir),
+                "IRONSTREAM_TOPOLOGY": str(self.settings.topology),
+                "IRONSTREAM_COMMIT_INTERVAL_S": "0.3",
+                "IRONSTREAM_SESSION_TIMEOUT_S": str(self.session_timeout_s),
+                "IRONSTREAM_METRICS_PORT": "0",
+                "IRONSTREAM_CRASH_AT": crash_at,
+                "PYTHONPATH": str(ROOT),
+            }
+        )
+
     @contextmanager
     def process(self, sink_id: str, crash_at: str = "", module: str = "tests.support.sinks.journal") -> Iterator[Sink]:
         """A process of a sink; killed at the end, if it still runs."""
         self._logs += 1
         log = self.folder / f"{sink_id}-{self._logs}.log"
-        env = os.environ | {
-            "IRONSTREAM_BOOTSTRAP": self.settings.bootstrap,
-            "IRONSTREAM_TOPIC_PREFIX": self.settings.topic_prefix,
-            "IRONSTREAM_APPLICATION_ID": self.settings.application_id,
-            "IRONSTREAM_PARTITIONS": str(self.settings.partitions),
-            "IRONSTREAM_DATA_DIR": str(self.settings.data_dir),
-            "IRONSTREAM_TOPOLOGY": str(self.settings.topology),
-            "IRONSTREAM_COMMIT_INTERVAL_S": "0.3",
-            "IRONSTREAM_SESSION_TIMEOUT_S": "6",
-            "IRONSTREAM_METRICS_PORT": "0",
-            "IRONSTREAM_CRASH_AT": crash_at,
-            "PYTHONPATH": str(ROOT),
-        }
         with log.open("wb") as file:
-            child = subprocess.Popen([sys.executable, "-m", module, sink_id], env=env, stdout=file, stderr=file)
+            child = subprocess.Popen(
+                [sys.executable, "-m", module, sink_id], env=self.env(crash_at), stdout=file, stderr=file
+            )
         try:
             yield Sink(child, log)
         finally:
