@@ -22,13 +22,12 @@ class Fault:
     `answer`: this status and S3 error code, in place of the server's; `page`: this status and a web page. `cut`: the
     connection ends before the request reaches the server. `cut_during`: it ends in the middle of the request.
     `cut_after`: it does reach it, and the answer is lost. `cut_within`: half of the answer comes. `hang`: nothing comes.
-    `late`: it reaches the server `late_s` later, also when whoever sent it is gone.
+    `held`: it reaches the server when `release` is set, also when whoever sent it is gone by then.
     """
 
-    kind: Literal["answer", "page", "cut", "cut_during", "cut_after", "cut_within", "hang", "late"]
+    kind: Literal["answer", "page", "cut", "cut_during", "cut_after", "cut_within", "hang", "held"]
     status: int = 500
     code: str = "InternalError"
-    late_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -39,6 +38,7 @@ class FaultyProxy:
     url: str = ""
     faults: dict[str, list[Fault]] = field(default_factory=dict)
     seen: list[str] = field(default_factory=list)
+    release: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.seen.append(request.method)
@@ -55,8 +55,8 @@ class FaultyProxy:
             return web.Response(status=fault.status, text="<html><p>Sign in", content_type="text/html")
         if fault is not None and fault.kind == "hang":
             await asyncio.sleep(3600)
-        if fault is not None and fault.kind == "late":
-            await asyncio.sleep(fault.late_s)
+        if fault is not None and fault.kind == "held":
+            await self.release.wait()
         if fault is not None and fault.kind == "cut":
             return self._cut(request)
         async with (

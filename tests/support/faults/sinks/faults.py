@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Sequence
 
 from tests.support.faults.sinks.plant import SESSION_S, SinkPlant
 from tests.support.sinks.rig import Sink
@@ -31,14 +32,14 @@ async def kill(on: SinkPlant, sink_id: str, times: int = 1) -> None:
     await on.works(sink_id)
 
 
-async def crash_at(on: SinkPlant, sink_id: str, point: str, visit: int) -> None:
-    """The process dies when it comes to a named point for the `visit`th time."""
+async def die_at(on: SinkPlant, sink_id: str, points: Sequence[tuple[str, int]]) -> None:
+    """One process after the other, each of which dies when it comes to a point (name, which visit)."""
     for process in on.running(sink_id):
         on.kill(process)
-    process = on.start(sink_id, f"{point}:{visit}")
-    code = await process.ended(_DIES_S)
-    assert code == -signal.SIGKILL, f"{sink_id} ended with {code} before {point}\n{on.last_words(sink_id)}"
-    on.faults[f"died {point}"] += 1
+    for point, visit in points:
+        code = await on.start(sink_id, f"{point}:{visit}").ended(_DIES_S)
+        assert code == -signal.SIGKILL, f"{sink_id} ended with {code} before {point}\n{on.last_words(sink_id)}"
+        on.faults[f"died {point}"] += 1
     on.start(sink_id)
     await on.works(sink_id)
 

@@ -76,6 +76,7 @@ def us(time: datetime) -> int:
 def row_of(record: Logged, body: dict[str, Any]) -> Row:
     """What a record says that is one of its class. Raises KeyError where it lacks something."""
     who = (body["tenant_id"], body["site_id"], body["asset_id"])
+    key: Key
     match record.topic:
         case "telemetry.clean":
             stamps = body["timestamps"]
@@ -101,7 +102,7 @@ def row_of(record: Logged, body: dict[str, Any]) -> Row:
 def _raw(record: Logged) -> tuple[int, int]:
     if not record.id:
         return -1 - record.partition, record.offset
-    _, partition, offset = record.id.split("/")
+    partition, offset = record.id.split("/")[1:3]
     return int(partition), int(offset)
 
 

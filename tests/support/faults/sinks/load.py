@@ -117,7 +117,8 @@ class Plant:
         raw = self._raw_offsets[partition]
         self._raw_offsets[partition] += rnd.randint(1, 3)
         time_us = self._clock_us[asset] - (rnd.randint(1, 3) * _DAY_US if rnd.random() < 0.01 else 0)
-        for parameter in ("temperature", "speed")[: 1 + (rnd.random() < 0.2)]:
+        parameters = ("temperature", "speed")[: 1 + (rnd.random() < 0.2)]
+        for parameter in parameters:
             body = self._identity(asset) | {
                 "parameter": parameter,
                 "value": rnd.choice(_VALUES) if rnd.random() < 0.02 else rnd.gauss(20, 5),
@@ -135,7 +136,8 @@ class Plant:
                 body |= {"quality": "BAD", "value": None, "quality_reasons": ["not_a_number"]}
             if rnd.random() < 0.001:
                 body["colour"] = "grün"
-            yield self._message(Topic.TELEMETRY_CLEAN, asset, body, f"telemetry.raw/{partition}/{raw}")
+            part = f"/{parameter}" if len(parameters) > 1 else ""
+            yield self._message(Topic.TELEMETRY_CLEAN, asset, body, f"telemetry.raw/{partition}/{raw}{part}")
 
     def _window(self, asset: int) -> Message:
         rnd = self._random

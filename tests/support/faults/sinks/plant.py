@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import asyncpg
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from ironstream.contract import ID_HEADER
+from ironstream.gateway.secrets import variable_of
 from ironstream.settings import Settings
 from ironstream.sinks.group import group_of
 from ironstream.sinks.postgres.config import PostgresConfig
@@ -32,13 +34,14 @@ from tests.support.sinks.rig import Sink, SinkRig
 SESSION_S: Final = 2.0
 _WORKS_S: Final = 40.0
 _DRAIN_S: Final = 120.0
-_SECRET: Final = "store"
 
 
 class Store(Protocol):
     """The target of one sink: how it is declared, and whether it holds what it must."""
 
     id: str
+    secrets: Mapping[str, str]
+    """Values by name."""
 
     def declaration(self) -> Mapping[str, Any]:
         """The sink as topology.yaml has it."""
@@ -52,11 +55,12 @@ class PostgresStore:
 
     def __init__(self, sink_id: str, dsn: str, most: float = inf, **config: Any) -> None:
         self.id = sink_id
-        self._most = most
+        self.secrets = {sink_id: dsn}
+        self.most = most
         self.schema = sink_id.replace("-", "_")
         self.dsn = dsn
         self._config = {
-            "dsn": f"${{secret:{_SECRET}}}", "schema": self.schema, "connect_timeout_s": 2.0, "statement_timeout_s": 2.0
+            "dsn": f"${{secret:{sink_id}}}", "schema": self.schema, "connect_timeout_s": 2.0, "statement_timeout_s": 2.0
         } | config  # fmt: skip
 
     def declaration(self) -> Mapping[str, Any]:
@@ -72,22 +76,30 @@ class PostgresStore:
         connection = await asyncpg.connect(self.dsn)
         try:
             await connection.execute(
-                f"ALTER TABLE {self.schema}.readings ADD CONSTRAINT plausible CHECK (value <= {self._most})"
+                f"ALTER TABLE {self.schema}.readings ADD CONSTRAINT plausible CHECK (value <= {self.most})"
             )
         finally:
             await connection.close()
 
     async def compare(self, log: Sequence[Logged], differences: Differences) -> tuple[int, set[Place]]:
-        wanted = expected_of(log, "postgres", self._most)
+        wanted = expected_of(log, "postgres", self.most)
         return await compare_postgres(self.dsn, self.schema, wanted, differences), wanted.refused
 
 
 class LakeStore:
     """A directory of Parquet files. `fetch` brings those of a bucket there before they are looked at."""
 
-    def __init__(self, sink_id: str, root: Path, fetch: Callable[[Path], None] | None = None, **config: Any) -> None:
+    def __init__(
+        self,
+        sink_id: str,
+        root: Path,
+        fetch: Callable[[Path], None] | None = None,
+        secrets: Mapping[str, str] | None = None,
+        **config: Any,
+    ) -> None:
         self.id = sink_id
         self.root = root
+        self.secrets = secrets or {}
         self._fetch = fetch
         self._config = {"path": str(root), "roll_rows": 300, "roll_age_s": 0.5} | config
 
@@ -104,7 +116,7 @@ class LakeStore:
 class SinkPlant:
     """Sinks on a log. `faults` counts what was done to them."""
 
-    def __init__(self, settings: Settings, stores: Sequence[Store], seed: int, dsn: str = "") -> None:
+    def __init__(self, settings: Settings, stores: Sequence[Store], seed: int) -> None:
         self.settings = settings
         self.stores = {store.id: store for store in stores}
         self.random = random.Random(seed)
@@ -112,19 +124,22 @@ class SinkPlant:
         self.sent = 0
         self.rig = SinkRig(settings, [store.declaration() for store in stores])
         self.rig.session_timeout_s = SESSION_S
-        self.rig.environment = {f"IRONSTREAM_SECRET_{_SECRET.upper()}": dsn}
+        self.rig.environment = {variable_of(name): value for store in stores for name, value in store.secrets.items()}
         self._load = Plant(seed, settings.partitions)
         self._processes: list[tuple[str, Sink]] = []
         self._open = ExitStack()
         self._admin = AIOKafkaAdminClient(**settings.kafka_client_kwargs())
+        self._reader = AIOKafkaConsumer(**settings.kafka_client_kwargs())
 
     async def __aenter__(self) -> SinkPlant:
         await self.rig.create()
         await self._admin.start()
+        await self._reader.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._open.close()
+        await self._reader.stop()
         await self._admin.close()
 
     # -- processes ------------------------------------------------------------------------------------------------
@@ -213,15 +228,14 @@ class SinkPlant:
 
     # -- progress -------------------------------------------------------------------------------------------------
 
-    async def committed(self, sink_id: str) -> dict[Place, int]:
-        """Where the group of a sink stands; the third of each place is nothing."""
+    async def committed(self, sink_id: str) -> dict[tuple[str, int], int]:
+        """Where the group of a sink stands, by topic (with prefix) and partition."""
         group = group_of(self.settings.application_id, sink_id)
         try:
             offsets = await self._admin.list_consumer_group_offsets(group)
         except KafkaError:
             return {}  # nobody looks after the group yet, or again
-        prefix = self.settings.topic_prefix
-        return {(tp.topic.removeprefix(prefix), tp.partition, 0): found.offset for tp, found in offsets.items()}
+        return {(tp.topic, tp.partition): found.offset for tp, found in offsets.items()}
 
     async def works(self, sink_id: str, within_s: float = _WORKS_S) -> None:
         """Wait until a sink has written more than it had when this was asked."""
@@ -236,9 +250,11 @@ class SinkPlant:
 
     async def lag(self, sink_id: str) -> int:
         """Records that a sink has yet to write."""
-        ends = {(topic, part, 0): end for topic in TOPICS for part, end in (await self.rig.ends(topic)).items()}
+        ends = await self._reader.end_offsets(
+            [TopicPartition(self.settings.topic(topic), n) for topic in TOPICS for n in range(self.settings.partitions)]
+        )
         committed = await self.committed(sink_id)
-        return sum(end - max(0, committed.get(place, 0)) for place, end in ends.items())
+        return sum(end - max(0, committed.get((tp.topic, tp.partition), 0)) for tp, end in ends.items())
 
     async def drained(self) -> None:
         """Wait until every sink has written all of the log."""
