@@ -34,8 +34,3 @@ def size_s_of(topic: str) -> int:
     if size_s is None:
         raise ValueError(f"{topic} is no topic of aggregates")
     return size_s
-
-
-def sink_topics(window_sizes_s: tuple[int, ...]) -> tuple[str, ...]:
-    """Every topic that a sink may take in a deployment with these window sizes."""
-    return Topic.clean(window_sizes_s)

@@ -19,7 +19,7 @@ from ironstream.sinks.postgres.migrations import MIGRATIONS, Migration, migrate
 from ironstream.sinks.postgres.sink import PostgresSink
 from ironstream.sinks.registry import SINKS
 from ironstream.sinks.sink import SinkContext, SinkUnavailableError
-from tests.support.clean import cut, event, reading, transition, window
+from tests.support.clean.records import aggregate, cut_of, event, reading, transition
 
 CONTEXT = SinkContext("store")
 
@@ -70,10 +70,10 @@ async def test_many_that_connect_and_write_the_same_at_once_leave_each_row_once(
     store: str, database: asyncpg.Connection
 ) -> None:
     sinks = [PostgresSink(PostgresConfig.model_validate({"dsn": store}), CONTEXT) for _ in range(4)]
-    records = [reading(number, f"p{number % 30}") for number in range(300)]
+    records = [reading(number, parameter=f"p{number % 30}") for number in range(300)]
 
     await asyncio.gather(*(sink.connect() for sink in sinks))
-    await asyncio.gather(*(sink.write(cut(sink, "telemetry.clean", records)) for sink in sinks))
+    await asyncio.gather(*(sink.write(cut_of(sink, "telemetry.clean", records)) for sink in sinks))
 
     assert await database.fetchval("SELECT count(*) FROM ironstream.readings") == 300
     assert await database.fetchval("SELECT count(*) FROM ironstream.series") == 30
@@ -86,16 +86,16 @@ async def test_an_older_sink_writes_on_while_a_newer_one_adds_a_column(
     store: str, database: asyncpg.Connection
 ) -> None:
     sink = await connected(store)
-    await sink.write(cut(sink, "telemetry.clean", [reading(1)]))
+    await sink.write(cut_of(sink, "telemetry.clean", [reading(1)]))
     newer = Migration(
         2, "who", 1, lambda schema, _: [f"ALTER TABLE {schema}.readings ADD COLUMN extra text DEFAULT 'none'"]
     )
 
     assert await migrate(database, "ironstream", migrations=[*MIGRATIONS, newer]) == [2]
     assert await migrate(database, "ironstream", migrations=[*MIGRATIONS, newer]) == []
-    await sink.write(cut(sink, "telemetry.clean", [reading(2)]))
+    await sink.write(cut_of(sink, "telemetry.clean", [reading(2)]))
     again = await connected(store)
-    await again.write(cut(again, "telemetry.clean", [reading(1), reading(3)]))
+    await again.write(cut_of(again, "telemetry.clean", [reading(1), reading(3)]))
 
     found = await database.fetch("SELECT raw_offset, extra FROM ironstream.readings ORDER BY 1")
     assert [tuple(row) for row in found] == [(1, "none"), (2, "none"), (3, "none")]
@@ -129,10 +129,10 @@ async def test_a_reader_sees_the_rows_of_its_tenant_alone_and_no_partition(
     await database.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'r'")
     sink = await connected(store, row_level_security=True, reader_role=role)
     for tenant in ("acme", "other"):
-        await sink.write(cut(sink, "telemetry.clean", [reading(1, tenant_id=tenant)]))
-        await sink.write(cut(sink, "events.clean", [event(1, tenant_id=tenant)]))
-        await sink.write(cut(sink, "alarms.clean", [transition(1, tenant_id=tenant)]))
-    await sink.write(cut(sink, "telemetry.90s", [window(1)]))
+        await sink.write(cut_of(sink, "telemetry.clean", [reading(1, tenant_id=tenant)]))
+        await sink.write(cut_of(sink, "events.clean", [event(1, name="event-1", tenant_id=tenant)]))
+        await sink.write(cut_of(sink, "alarms.clean", [transition(1, "o-1", 1, tenant_id=tenant)]))
+    await sink.write(cut_of(sink, "telemetry.90s", [aggregate(1, 1)]))
     relations = ("series", "readings", "telemetry", "events", "alarms", "alarm_journal", "agg_90s")
 
     reader = await asyncpg.connect(store, user=role, password="r")
@@ -149,7 +149,7 @@ async def test_a_reader_sees_the_rows_of_its_tenant_alone_and_no_partition(
         await reader.execute("SET ironstream.tenant = 'other'")
         assert await tenants() == [*([["other"]] * 6), []]
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await reader.fetch("SELECT * FROM ironstream.readings_p20261118")
+            await reader.fetch("SELECT * FROM ironstream.readings_p20251121")
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await reader.execute("DELETE FROM ironstream.readings")
     finally:
@@ -163,7 +163,7 @@ async def test_a_reader_without_row_level_security_sees_every_tenant(store: str,
     role = f"reader_{store.rsplit('/', 1)[1]}"
     await database.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'r'")
     sink = await connected(store, reader_role=role)
-    await sink.write(cut(sink, "telemetry.clean", [reading(1), reading(2, tenant_id="other")]))
+    await sink.write(cut_of(sink, "telemetry.clean", [reading(1), reading(2, tenant_id="other")]))
 
     reader = await asyncpg.connect(store, user=role, password="r")
     try:
@@ -192,8 +192,8 @@ async def test_a_store_in_hypertables_is_not_written_as_plain(store: str, databa
 
 async def test_two_stores_live_in_one_database(store: str, database: asyncpg.Connection) -> None:
     north, south = await connected(store, schema="north"), await connected(store, schema="south")
-    await north.write(cut(north, "telemetry.clean", [reading(1)]))
-    await south.write(cut(south, "telemetry.clean", [reading(1), reading(2)]))
+    await north.write(cut_of(north, "telemetry.clean", [reading(1)]))
+    await south.write(cut_of(south, "telemetry.clean", [reading(1), reading(2)]))
 
     assert await database.fetchval("SELECT count(*) FROM north.readings") == 1
     assert await database.fetchval("SELECT count(*) FROM south.readings") == 2

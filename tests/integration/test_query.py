@@ -27,7 +27,8 @@ from ironstream.query.shapes import shape_of
 from ironstream.query.store import Store
 from ironstream.sinks.postgres.config import PostgresConfig
 from ironstream.sinks.s3_parquet.config import S3ParquetConfig
-from tests.support.clean_records import START_US, reading
+from tests.support.clean.bodies import START_US
+from tests.support.clean.records import reading
 from tests.support.stores import HOUR_S, fill, parquet_sink, plant_log, postgres_sink
 
 S = 1_000_000

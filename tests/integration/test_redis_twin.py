@@ -23,7 +23,8 @@ from ironstream.sinks.redis_twin.keys import AssetKeys
 from ironstream.sinks.redis_twin.kind import REDIS_TWIN
 from ironstream.sinks.redis_twin.sink import RedisTwin
 from ironstream.sinks.sink import SinkContext, SinkUnavailableError
-from tests.support.clean_records import MINUTE_US, START_US, aggregate, at, cut_of, reading, transition
+from tests.support.clean.bodies import MINUTE_US, START_US, at
+from tests.support.clean.records import aggregate, cut_of, reading, transition
 from tests.support.engine import MemoryRecord
 from tests.support.redis import redis_server
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,57 +9,41 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
-from ironstream.contract import ID_HEADER
-from ironstream.domain.times import to_iso
 from ironstream.sinks.s3_parquet.config import S3ParquetConfig
 from ironstream.sinks.s3_parquet.kind import store_of
 from ironstream.sinks.s3_parquet.sink import S3ParquetSink
 from ironstream.sinks.s3_parquet.store import Store
-from ironstream.sinks.sink import Cut, Part, SinkContext
-from tests.support.engine import MemoryRecord, chunk
+from ironstream.sinks.sink import Cut, SinkContext
+from tests.support.clean import bodies
+from tests.support.clean.bodies import Body
+from tests.support.clean.records import cut_of as cut_of_chunks
+from tests.support.clean.records import record_of
+from tests.support.engine import MemoryRecord
 
-NOON_US = 1_795_262_400_000_000  # 2026-11-21T12:00:00Z
-DAY_US = 86_400_000_000
+DAY_S = 86_400
 TOPICS = ("telemetry.clean", "telemetry.1min", "events.clean", "alarms.clean")
 
 
-def body(topic: str, at: int, tenant: str = "acme", days: int = 0) -> dict[str, Any]:
-    """What record number `at` of a topic says, so many days before 2026-11-21."""
-    time = to_iso(NOON_US - days * DAY_US + at * 1_000_000)
-    who: dict[str, Any] = {"tenant_id": tenant, "site_id": "north", "asset_id": f"pump-{at % 3}"}
+def body(topic: str, at: int, tenant: str = "acme", days: int = 0) -> Body:
+    """What record number `at` of a topic says: of one of three pumps, so many days before the start."""
+    seconds = at - days * DAY_S
+    who: Body = {"tenant_id": tenant, "site_id": "north", "asset_id": f"pump-{at % 3}"}
     match topic:
         case "telemetry.clean":
-            stamps = {"device_time": time, "gateway_time": time, "kafka_time": time}
-            reasons = {"quality": "SUSPECT", "quality_reasons": ["stuck"]} if at % 5 == 0 else {"quality": "GOOD"}
-            return who | {"parameter": "speed", "value": at / 2, "unit": "rpm", "timestamps": stamps} | reasons
+            quality = {"quality": "SUSPECT", "quality_reasons": ["stuck"]} if at % 5 == 0 else {}
+            return bodies.reading(seconds, at / 2, parameter="speed", unit="rpm", **quality, **who)
         case "telemetry.1min":
-            window = {"window_start": time, "window_end": time, "size_s": 60, "revision": 0, "final": True}
-            values = {"avg": 1.5, "count": 60, "min": 1.0, "max": 2.0}
-            quality = {"good_samples": 60, "suspect_samples": 0, "uncertain_samples": 0, "bad_samples": 0}
-            return who | window | {"parameter": "speed", "aggregates": values, "quality_summary": quality}
+            return bodies.aggregate(seconds / 60, final=True, aggregates={"avg": 1.5}, **who)
         case "events.clean":
-            return who | {"type": "state", "from": "idle", "to": {"mode": at}, "timestamps": {"device_time": time}}
+            return bodies.event(seconds, to={"mode": at}, **who)
         case "alarms.clean":
-            state = {
-                "type": "overheat",
-                "severity": "HIGH",
-                "state": "ACTIVE",
-                "previous_state": None,
-                "message": "hot",
-            }
-            name = {"alarm_id": "pump/overheat", "occurrence_id": f"o{at}", "transition": 1, "parameter": None}
-            times = {"raised_at": time, "time": time, "acked_at": None, "cleared_at": None, "until": None}
-            rest = dict.fromkeys(("acked_by", "threshold", "unit", "actor", "comment", "reason"))
-            evidence = {"topic": "telemetry.clean", "partition": 0, "offset": at}
-            return who | state | name | times | rest | {"value": 99.5, "count": 1, "evidence": evidence}
+            return bodies.transition(1, "ACTIVE", f"o{at}", seconds=seconds, value=99.5, **who)
     raise ValueError(topic)
 
 
-def record(offset: int, said: Any, topic: str = "telemetry.clean") -> MemoryRecord:
-    """A record with an id, as the agents write it."""
-    value = said if isinstance(said, bytes) else json.dumps(said).encode()
-    headers = [(ID_HEADER, f"telemetry.raw/3/{offset + 1000}".encode())] if topic == "telemetry.clean" else []
-    return MemoryRecord(offset, NOON_US // 1000 + offset, b"key", value, headers)
+def record(offset: int, said: Body | bytes, topic: str = "telemetry.clean") -> MemoryRecord:
+    """A record, of telemetry.clean with the id of a raw record of partition 3."""
+    return record_of(offset, said, f"telemetry.raw/3/{offset + 1000}" if topic == "telemetry.clean" else None)
 
 
 def log_of(
@@ -80,12 +63,8 @@ def cut_of(
     partition: int = 3,
 ) -> Cut[Any]:
     """A cut of these records, in chunks."""
-    parts = []
-    for start in range(0, len(records), chunk_size):
-        some = records[start : start + chunk_size]
-        prepared = sink.prepare(chunk(topic, some, partition))
-        parts.append(Part(topic, partition, some[0].offset, some[-1].offset + 1, prepared))
-    return Cut(topic, parts)
+    chunks = [records[start : start + chunk_size] for start in range(0, len(records), chunk_size)]
+    return cut_of_chunks(sink, topic, *chunks, partition=partition)
 
 
 def config_of(path: Path | str, **more: Any) -> S3ParquetConfig:

@@ -11,7 +11,7 @@ from ironstream.sinks.postgres.sink import PostgresSink
 from ironstream.sinks.s3_parquet.config import S3ParquetConfig
 from ironstream.sinks.s3_parquet.kind import S3_PARQUET
 from ironstream.sinks.sink import Sink, SinkContext
-from tests.support.clean_records import aggregate, cut_of, event, reading, transition
+from tests.support.clean.records import aggregate, cut_of, event, reading, transition
 from tests.support.engine import MemoryRecord
 
 HOUR_S = 3600
@@ -44,7 +44,7 @@ def plant_log() -> Log:
     hours = [aggregate(0, 0, size_s=3600), aggregate(1, -600, size_s=3600), aggregate(2, -660, size_s=3600)]
     events = [
         event(0, 1, details={"b": 1, "a": [1.0, None, {"z": "ü", "c": 2.5}]}),
-        event(1, 2, **{"from": None, "to": None, "value": 3, "parameter": "mode", "type": "note"}),
+        event(1, 2, to=None, value=3, parameter="mode", type="note", **{"from": None}),
         event(2, 1, details={"b": 1, "a": [1.0, None, {"z": "ü", "c": 2.5}]}),
         event(3, 3, asset_id="pump-2"),
     ]

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ironstream.cli import main
-from tests.support.clean_records import at
+from tests.support.clean.bodies import at
 from tests.support.stores import fill, parquet_sink, plant_log
 
 TOPOLOGY = """
@@ -56,7 +56,7 @@ def test_last_shows_each_series_with_unit_quality_and_age(capsys: pytest.Capture
     pump = next(line for line in lines if "pump-2" in line)
     assert "3596" in pump
     assert "SUSPECT clock_skew stuck" in pump
-    assert "2025-11-21 05:39:56.500" in pump
+    assert "2025-11-21 12:59:56.500" in pump
 
 
 def test_last_says_the_same_in_json_and_csv(capsys: pytest.CaptureFixture[str]) -> None:

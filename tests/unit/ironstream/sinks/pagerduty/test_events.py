@@ -10,11 +10,11 @@ from ironstream.contract import AlarmState, Severity
 from ironstream.sinks.pagerduty.config import Link
 from ironstream.sinks.pagerduty.events import dedup_key, event
 from ironstream.sinks.pagerduty.transitions import Action, Call, Entry
-from tests.support.alarms import NOW_US, transition
+from tests.support.clean.alarms import NOW_US, alarm
 
 
 def made(action: Action = Action.TRIGGER, links: tuple[Link, ...] = (), occurrence: str = "one", **fields: Any) -> Any:
-    one = transition(1, "ACTIVE", None, occurrence, **fields)
+    one = alarm(1, "ACTIVE", None, occurrence, **fields)
     entry = Entry(one, AlarmState.ACTIVE, Severity[one.severity], NOW_US)
     return json.loads(event(Call(0, action, entry), "R" * 32, links))
 
@@ -28,19 +28,19 @@ def test_a_trigger_says_what_is_wrong_where_and_how_it_is_known() -> None:
         "dedup_key": "one",
         "client": "ironstream",
         "payload": {
-            "summary": "pump-1: temperature 93 degC is above 90",
-            "source": "acme/north/pump-1",
+            "summary": "pump-1: too hot: 91 °C",
+            "source": "acme/north-works/pump-1",
             "severity": "error",
-            "timestamp": "2023-11-14T22:13:20.000Z",
+            "timestamp": "2025-11-21T12:00:00.000Z",
             "component": "temperature",
-            "group": "north",
+            "group": "north-works",
             "class": "overheat",
         },
     }
     assert details["evidence"] == {
-        "topic": "telemetry.clean", "partition": 3, "offset": 17, "rule_id": "hot", "topology_version": 2,
+        "topic": "telemetry.raw", "partition": 0, "offset": 12, "rule_id": "hot", "topology_version": 3,
     }  # fmt: skip
-    assert (details["value"], details["threshold"], details["unit"], details["count"]) == (93.0, 90.0, "degC", 1)
+    assert (details["value"], details["threshold"], details["unit"], details["count"]) == (91.5, 90.0, "degC", 1)
     assert "comment" not in details
 
 
@@ -60,7 +60,7 @@ def test_every_severity_has_one_of_theirs(ours: str, theirs: str) -> None:
 def test_links_are_filled_in_and_quoted() -> None:
     link = Link(href="https://plant.example/{site_id}/{asset_id}?alarm={alarm_id}&p={parameter}", text="Asset")
     assert made(links=(link,), alarm_id="a/b c&d", parameter=None)["links"] == [
-        {"href": "https://plant.example/north/pump-1?alarm=a%2Fb%20c%26d&p=", "text": "Asset"}
+        {"href": "https://plant.example/north-works/pump-1?alarm=a%2Fb%20c%26d&p=", "text": "Asset"}
     ]
 
 

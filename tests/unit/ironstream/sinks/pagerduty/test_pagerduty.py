@@ -15,7 +15,7 @@ from ironstream.sinks.pagerduty.sink import PagerDutySink
 from ironstream.sinks.registry import SINKS
 from ironstream.sinks.sink import SinkContext, SinkUnavailableError
 from ironstream.topology.model.sinks import SinkPart
-from tests.support.alarms import NOW_US, alarm_record, transition
+from tests.support.clean.alarms import NOW_US, alarm, alarm_record
 from tests.support.engine import record
 from tests.support.http_target import LOOPBACK, Got, HttpTarget, Reply, cut_of
 
@@ -60,9 +60,9 @@ def cut(sink: PagerDutySink, *ones: AlarmTransition) -> Any:
     return cut_of(sink, TOPIC, [alarm_record(at, one) for at, one in enumerate(ones)])
 
 
-ACTIVE = transition(1, "ACTIVE", None)
-ACKED = transition(2, "ACKNOWLEDGED", "ACTIVE")
-CLEARED = transition(3, "CLEARED", "ACKNOWLEDGED")
+ACTIVE = alarm(1, "ACTIVE", None)
+ACKED = alarm(2, "ACKNOWLEDGED", "ACTIVE")
+CLEARED = alarm(3, "CLEARED", "ACKNOWLEDGED")
 
 
 async def test_an_alarm_is_triggered_acknowledged_and_resolved_as_one_alert() -> None:
@@ -78,8 +78,8 @@ async def test_an_alarm_is_triggered_acknowledged_and_resolved_as_one_alert() ->
 async def test_a_backlog_pages_for_what_still_stands_alone() -> None:
     service = Service()
     async with HttpTarget(service) as there, sink_to(there) as sink:
-        standing = transition(1, "ACTIVE", None, "two")
-        old = transition(1, "ACTIVE", None, "three", age_s=86_400)
+        standing = alarm(1, "ACTIVE", None, "two")
+        old = alarm(1, "ACTIVE", None, "three", age_s=86_400)
         await sink.write(cut(sink, ACTIVE, standing, old, ACKED, CLEARED))
         assert service.pages == ["two"]
         assert service.open == {"two": "triggered"}
@@ -112,14 +112,14 @@ async def test_a_shelved_alarm_is_resolved_and_pages_again_when_it_still_stands_
         for number, (before, state) in enumerate(
             [(None, "ACTIVE"), ("ACTIVE", "SUPPRESSED"), ("SUPPRESSED", "ACTIVE")]
         ):
-            await sink.write(cut(sink, transition(number + 1, state, before)))
+            await sink.write(cut(sink, alarm(number + 1, state, before)))
         assert service.pages == ["one", "one"]
 
 
 async def test_more_alarms_than_pagerduty_takes_at_once_get_through_and_none_is_sent_twice() -> None:
     service = Service()
     async with HttpTarget(service) as there, sink_to(there) as sink:
-        flood = cut(sink, *(transition(1, "ACTIVE", None, f"occurrence-{at}") for at in range(20)))
+        flood = cut(sink, *(alarm(1, "ACTIVE", None, f"occurrence-{at}") for at in range(20)))
         taken = 0
 
         def busy(got: Got) -> Reply:
@@ -150,7 +150,7 @@ async def test_an_event_that_is_refused_is_a_refusal_of_its_transition_and_the_o
         return service(got)
 
     async with HttpTarget(answer) as there, sink_to(there) as sink:
-        refusals = await sink.write(cut(sink, transition(1, "ACTIVE", None, "bad"), ACTIVE))
+        refusals = await sink.write(cut(sink, alarm(1, "ACTIVE", None, "bad"), ACTIVE))
         assert [(one.place, "too odd" in one.detail) for one in refusals] == [(0, True)]
         assert service.pages == ["one"]
 
@@ -179,8 +179,8 @@ async def test_what_is_no_fault_of_an_alarm_is_tried_again(reply: Reply) -> None
 async def test_what_is_no_transition_is_refused_before_it_is_sent() -> None:
     async with HttpTarget(Service()) as there, sink_to(there) as sink:
         bad = [b"", b"{}", b"x"]
-        odd = [transition(1, "GONE", None), transition(1, "ACTIVE", None, severity="WORST")]
-        late = transition(1, "ACTIVE", None)
+        odd = [alarm(1, "GONE", None), alarm(1, "ACTIVE", None, severity="WORST")]
+        late = alarm(1, "ACTIVE", None)
         late.time = "yesterday"
         records = [record(at, b"k", value, 0) for at, value in enumerate(bad)]
         records += [alarm_record(len(records) + at, one) for at, one in enumerate([*odd, late, ACTIVE])]

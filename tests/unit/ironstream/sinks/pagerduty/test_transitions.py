@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ironstream.contract import AlarmState, AlarmTransition, Severity
 from ironstream.sinks.pagerduty.transitions import Action, Entry, calls
-from tests.support.alarms import NOW_US, transition
+from tests.support.clean.alarms import NOW_US, alarm
 
 AGE_S = 3600.0
 
@@ -21,7 +21,7 @@ def moves(
 ) -> list[AlarmTransition]:
     """A life through these states."""
     before = [after, *states]
-    return [transition(at + 1, state, before[at], occurrence, severity=severity) for at, state in enumerate(states)]
+    return [alarm(at + 1, state, before[at], occurrence, severity=severity) for at, state in enumerate(states)]
 
 
 def actions(cut: list[Entry], least: Severity = Severity.INFO) -> list[tuple[str, str]]:

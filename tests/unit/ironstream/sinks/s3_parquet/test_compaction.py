@@ -37,7 +37,7 @@ from tests.support.parquet import (
 )
 from tests.unit.ironstream.sinks.s3_parquet.conftest import Bucket
 
-NOW = datetime(2026, 11, 23, tzinfo=UTC)
+NOW = datetime(2025, 11, 23, tzinfo=UTC)
 LOG = log_of(60)
 
 
@@ -83,10 +83,10 @@ async def test_a_dry_run_counts_and_changes_nothing(tmp_path: Path) -> None:
 
 async def test_a_day_that_is_not_settled_is_left_unless_all_is_asked_for(tmp_path: Path) -> None:
     await written(tmp_path, [(0, 10), (10, 25)])
-    soon = datetime(2026, 11, 22, 0, 59, tzinfo=UTC)
+    soon = datetime(2025, 11, 22, 0, 59, tzinfo=UTC)
     assert (await compacted(tmp_path, now=soon)).directories == 0
     assert (await compacted(tmp_path, now=soon, dry_run=True, every=True)).merged == 2
-    later = datetime(2026, 11, 22, 1, 0, tzinfo=UTC)
+    later = datetime(2025, 11, 22, 1, 0, tzinfo=UTC)
     assert (await compacted(tmp_path, now=later)).merged == 2
 
 

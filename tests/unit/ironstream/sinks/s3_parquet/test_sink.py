@@ -49,7 +49,7 @@ async def test_every_class_is_read_back_as_it_was_written(tmp_path: Path, topic:
     cut = cut_of(sink, log_of(10, topic), topic, chunk_size=4)
     assert await sink.write(cut) == ()
     label = {"telemetry.1min": "aggregates_1min"}.get(topic, topic.split(".")[0].replace("telemetry", "readings"))
-    path = f"tenant=acme/class={label}/year=2026/month=11/day=21/{topic}-3-{0:020}.parquet"
+    path = f"tenant=acme/class={label}/year=2025/month=11/day=21/{topic}-3-{0:020}.parquet"
     assert files_below(tmp_path) == [path]
     found = pq.read_table(tmp_path / path, partitioning=None).sort_by("offset")
     written = pa.concat_tables([part.prepared.rows for part in cut.parts])
@@ -65,7 +65,7 @@ async def test_tenants_and_days_have_their_own_files_and_duckdb_sees_one_dataset
     assert len(files_below(tmp_path)) == 6
     assert query(tmp_path, 'count(*), count(DISTINCT "offset"), min("offset"), max("offset")') == [(600, 600, 0, 599)]
     assert query(tmp_path, "tenant, class, year, month, day, count(*)", "GROUP BY ALL ORDER BY ALL") == [
-        (tenant, "readings", 2026, 11, day, 100) for tenant in ("acme", "zeta") for day in (19, 20, 21)
+        (tenant, "readings", 2025, 11, day, 100) for tenant in ("acme", "zeta") for day in (19, 20, 21)
     ]
     assert query(tmp_path, "count(*)", "WHERE tenant != tenant_id OR day != day(time)") == [(0,)]
 

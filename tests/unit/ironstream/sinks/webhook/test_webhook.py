@@ -14,7 +14,7 @@ from ironstream.sinks.sink import SinkContext, SinkUnavailableError
 from ironstream.sinks.webhook.config import WebhookConfig
 from ironstream.sinks.webhook.kind import WEBHOOK
 from ironstream.topology.model.sinks import SinkPart
-from tests.support.alarms import alarm_record, transition
+from tests.support.clean.alarms import alarm, alarm_record
 from tests.support.engine import MemoryRecord
 from tests.support.http_target import LOOPBACK, OK, HttpTarget, Reply, cut_of, signed_by
 
@@ -35,9 +35,7 @@ async def sink_to(there: HttpTarget, **fields: Any) -> AsyncIterator[MessageSink
 
 def life() -> list[MemoryRecord]:
     states = [None, "ACTIVE", "ACKNOWLEDGED", "CLEARED"]
-    return [
-        alarm_record(at, transition(at + 1, str(state), before)) for at, (before, state) in enumerate(pairwise(states))
-    ]
+    return [alarm_record(at, alarm(at + 1, str(state), before)) for at, (before, state) in enumerate(pairwise(states))]
 
 
 async def test_every_transition_is_posted_alone_in_its_order_signed_and_with_its_id() -> None:
