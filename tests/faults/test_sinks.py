@@ -114,7 +114,8 @@ async def test_a_replay_of_everything_leaves_the_same_rows_and_the_verdict_sees_
             await connection.execute("DELETE FROM store.readings WHERE seq = (SELECT min(seq) FROM store.readings)")
             await connection.execute("UPDATE store.aggregates_1min SET avg = avg + 1e-9")
             await connection.execute(
-                "INSERT INTO store.events SELECT tenant_id, id || 'x', time, site_id, asset_id, parameter, type FROM store.events"
+                "INSERT INTO store.events (tenant_id, id, time, site_id, asset_id, type)"
+                " SELECT tenant_id, id || 'x', time, site_id, asset_id, type FROM store.events"
             )
         first, second, *_ = sorted(files)
         first.with_name(first.name.replace("0.parquet", "9.parquet")).write_bytes(files[first])

@@ -21,8 +21,8 @@ class Fault:
 
     `answer`: this status and S3 error code, in place of the server's; `page`: this status and a web page. `cut`: the
     connection ends before the request reaches the server. `cut_during`: it ends in the middle of the request.
-    `cut_after`: it does reach it, and the answer is lost. `cut_within`: half of the answer comes. `hang`: nothing comes.
-    `held`: it reaches the server when `release` is set, also when whoever sent it is gone by then.
+    `cut_after`: it does reach it, and the answer is lost. `cut_within`: half of the answer comes. `hang`: nothing
+    comes. `held`: it reaches the server when `release` is set, also when whoever sent it is gone by then.
     """
 
     kind: Literal["answer", "page", "cut", "cut_during", "cut_after", "cut_within", "hang", "held"]

@@ -154,7 +154,10 @@ class Plant:
             "window_end": to_iso(begin_us + _MINUTE_US), "size_s": 60, "revision": revision, "final": False,
             "aggregates": {name: rnd.gauss(20, 5) for name in names} | {"count": rnd.randint(1, 60)},
             "percentile_method": "exact",
-            "quality_summary": {"good": 50, "suspect": revision, "uncertain": 0, "bad": 1, "pct_good": 98.0},
+            "quality_summary": {
+                "good_samples": 50, "suspect_samples": revision, "uncertain_samples": 0, "bad_samples": 1,
+                "pct_good": 98.0,
+            },
             "topology_version": 1,
         }  # fmt: skip
         name = f"{body['tenant_id']}/north/pump-{asset}/temperature/60/{begin_us}/{revision}"

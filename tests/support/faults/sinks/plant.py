@@ -40,8 +40,10 @@ class Store(Protocol):
     """The target of one sink: how it is declared, and whether it holds what it must."""
 
     id: str
-    secrets: Mapping[str, str]
-    """Values by name."""
+
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        """Values by name."""
 
     def declaration(self) -> Mapping[str, Any]:
         """The sink as topology.yaml has it."""
@@ -55,7 +57,7 @@ class PostgresStore:
 
     def __init__(self, sink_id: str, dsn: str, most: float = inf, **config: Any) -> None:
         self.id = sink_id
-        self.secrets = {sink_id: dsn}
+        self.secrets: Mapping[str, str] = {sink_id: dsn}
         self.most = most
         self.schema = sink_id.replace("-", "_")
         self.dsn = dsn
