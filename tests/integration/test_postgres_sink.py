@@ -226,13 +226,15 @@ async def test_of_a_key_that_comes_twice_the_record_before_the_refused_one_is_st
     sink: PostgresSink, database: asyncpg.Connection
 ) -> None:
     await database.execute("ALTER TABLE ironstream.aggregates_1min ADD CONSTRAINT sane CHECK (avg < 1000)")
-    records = [window(0), window(1), window(0, 1, offset=2, avg=2.0), window(0, 2, offset=3, avg=2000.0), window(2)]
+    records = [
+        aggregate(0, 0), aggregate(1, 1), aggregate(2, 0, 1, aggregates={"avg": 2.0}), aggregate(3, 0, 2, aggregates={"avg": 2000.0}), aggregate(4, 2)
+    ]  # fmt: skip
 
-    refusals = await sink.write(cut(sink, MINUTES, records))
+    refusals = await sink.write(cut_of(sink, MINUTES, records))
 
     assert [refusal.place for refusal in refusals] == [3]
     found = await all_of(database, "aggregates_1min")
-    assert sorted((row["revision"], row["avg"]) for row in found) == [(0, 2.5), (0, 2.5), (1, 2.0)]
+    assert sorted((row["revision"], row["avg"]) for row in found) == [(0, 20.0), (0, 20.0), (1, 2.0)]
 
 
 async def test_a_refused_record_that_comes_again_in_its_cut_is_refused_each_time(
@@ -241,7 +243,7 @@ async def test_a_refused_record_that_comes_again_in_its_cut_is_refused_each_time
     await database.execute("ALTER TABLE ironstream.readings ADD CONSTRAINT sane CHECK (value < 1000)")
     bad = reading(1, value=2000.0)
 
-    refusals = await sink.write(cut(sink, READINGS, [reading(0), bad, reading(2)], [reading(0), bad, reading(3)]))
+    refusals = await sink.write(cut_of(sink, READINGS, [reading(0), bad, reading(2)], [reading(0), bad, reading(3)]))
 
     assert [refusal.place for refusal in refusals] == [1, 4]
     assert await database.fetchval("SELECT count(*) FROM ironstream.readings") == 3
