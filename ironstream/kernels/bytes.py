@@ -36,9 +36,19 @@ def _load(typing_context: Any, source: Any, at: Any) -> Any:
     return types.uint64(source, types.int64), generate
 
 
+def _cttz(typing_context: Any, word: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.uint64), generate
+
+
 _copy_memory: Any = intrinsic(_memcpy)
 load_word: Any = intrinsic(_load)
 """`load_word(source, at)`: the 8 bytes from `at` on as one uint64, the first the lowest. All must be there."""
+
+trailing_zeros: Any = intrinsic(_cttz)
+"""`trailing_zeros(word)`: place of the lowest bit that is set in a uint64, of which there must be one."""
 
 
 @helper

@@ -67,3 +67,16 @@ VERSION: Final = 21
 VALUE_AT: Final = 22
 """Start and end of the value's text."""
 READING_COLUMNS: Final = 24
+
+# -- a clean reading, as read from JSON ----------------------------------------------------------------------------
+
+CLEAN_TEXTS: Final = (
+    "tenant_id", "site_id", "asset_id", "parameter", "unit", "quality", "site_name", "machine_type", "canonical_name",
+    "pipeline_id", "adapter_id", "boot", "quality_reasons",
+)  # fmt: skip
+"""Start and end of each, in this order; -1 where there is none. The reasons are a list, with its brackets."""
+CLEAN_WHOLE: Final = ("device_time", "gateway_time", "kafka_time", "clock_skew_ms", "topology_version", "seq")
+"""Numbers behind the texts, in this order, times in µs since the epoch; `MISSING` where there is none."""
+CLEAN_VALUE_AT: Final = 2 * len(CLEAN_TEXTS) + len(CLEAN_WHOLE)
+"""Start and end of the value's text."""
+CLEAN_READING_COLUMNS: Final = CLEAN_VALUE_AT + 2

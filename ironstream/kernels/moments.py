@@ -38,7 +38,8 @@ def add_to_windows(
             continue
         if window[COUNT] > 0.0 and start > window[START]:
             closed_series[done] = series[at]
-            closed[done] = window
+            for column in range(MOMENTS):
+                closed[done, column] = window[column]
             done += 1
             window[COUNT] = 0.0
         if window[COUNT] == 0.0:

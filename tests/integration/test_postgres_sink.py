@@ -227,8 +227,12 @@ async def test_of_a_key_that_comes_twice_the_record_before_the_refused_one_is_st
 ) -> None:
     await database.execute("ALTER TABLE ironstream.aggregates_1min ADD CONSTRAINT sane CHECK (avg < 1000)")
     records = [
-        aggregate(0, 0), aggregate(1, 1), aggregate(2, 0, 1, aggregates={"avg": 2.0}), aggregate(3, 0, 2, aggregates={"avg": 2000.0}), aggregate(4, 2)
-    ]  # fmt: skip
+        aggregate(0, 0),
+        aggregate(1, 1),
+        aggregate(2, 0, 1, aggregates={"avg": 2.0}),
+        aggregate(3, 0, 2, aggregates={"avg": 2000.0}),
+        aggregate(4, 2),
+    ]
 
     refusals = await sink.write(cut_of(sink, MINUTES, records))
 

@@ -77,12 +77,6 @@ def finite(column: Any) -> None:
         raise pa.ArrowInvalid("not finite")
 
 
-def without_empty(column: Any) -> None:
-    """Raise ArrowInvalid where a text is empty."""
-    if pc.any(pc.equal(column, ""), min_count=0).as_py():
-        raise pa.ArrowInvalid("an empty text")
-
-
 def place_columns(chunk: Chunk, places: NDArray[np.int64]) -> dict[str, Any]:
     """Columns `partition` and `offset` of the rows that come from the records at `places`."""
     return {
@@ -128,9 +122,10 @@ def fitting(row: dict[str, Any], columns: tuple[tuple[str, int], ...]) -> dict[s
     return row
 
 
-def data_records(chunk: Chunk) -> Iterable[tuple[int, Record]]:
-    """Places and records, without the engine's own."""
-    return ((place, record) for place, record in enumerate(chunk.records) if not is_control(record))
+def data_records(chunk: Chunk, among: Iterable[int] | None = None) -> Iterable[tuple[int, Record]]:
+    """Places and records, without the engine's own; only those at the places `among`, where it is given."""
+    places = range(len(chunk.records)) if among is None else among
+    return ((place, record) for place in places if not is_control(record := chunk.records[place]))
 
 
 def json_object(record: Record) -> dict[str, Any]:
