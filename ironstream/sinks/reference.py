@@ -38,6 +38,9 @@ field of every kind; those that every sink has (`id`, `topics`, `batch_rows`, â€
   again takes the place of what is there: nothing is doubled. `--dry-run` shows what would be done.
 - `ironstream sink compact NAME` makes few large files of many small ones, where the kind has files.
 - `ironstream dlq list --sink NAME` shows what a target refused for what it holds; everything else went on.
+- `ironstream ledger --store NAME` looks for every clean reading in a database or in files, by the raw record that it
+  was made of: stored, missing, doubled; or waiting for the sink, refused, older than the store keeps.
+- `ironstream tail logs.sinks` shows what the processes of all sinks log as a warning or worse.
 
 This page is generated from the models: `python -m ironstream.commands.reference`.
 """
