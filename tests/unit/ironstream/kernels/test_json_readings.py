@@ -60,8 +60,10 @@ class Read:
             reading.unit,
             meta.boot if meta else None,
         ]
-        assert self.value == reading.value
-        assert math.copysign(1, self.value) == math.copysign(1, float(reading.value or 0)) or reading.value == 0
+        assert reading.value is not None
+        # as the agent takes it: Python compares a double with a whole number beyond 2⁵³ digit by digit
+        assert self.value == float(reading.value)
+        assert math.copysign(1, self.value) == math.copysign(1, float(reading.value)) or reading.value == 0
         for column, time in (
             (at.DEVICE, reading.timestamps.device_time),
             (at.GATEWAY, reading.timestamps.gateway_time),

@@ -45,6 +45,7 @@ def agree(values: list[bytes | None]) -> Read:
     found.rows.validate(full=True)
     assert found.rows.schema == slow.rows.schema == readings.SCHEMA
     assert found.rows.to_pylist() == slow.rows.to_pylist()
+    assert {column.num_chunks for column in found.rows.itercolumns()} == {1}
     assert np.signbit(found.rows["value"].to_numpy()).tolist() == np.signbit(slow.rows["value"].to_numpy()).tolist()
     assert found.places.tolist() == slow.places.tolist()
     assert list(found.refusals) == list(slow.refusals)
