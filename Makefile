@@ -8,6 +8,7 @@ STAMP   := $(VENV)/.installed
 PYTHON  ?= python3
 DURATION ?=
 SEED ?=
+LONG ?=
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 DASHBOARD_ARGS ?=
@@ -53,6 +54,10 @@ test: $(STAMP) ## every test; PYTEST_ARGS="-k name -x" narrows it
 .PHONY: faults
 faults: $(STAMP) ## every fault that can be survived, for DURATION seconds (600); SEED=… repeats the same schedule
 	$(BIN)/python -m tests.support.faults.campaign $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION))
+
+.PHONY: faults-sinks
+faults-sinks: $(STAMP) ## the same for sinks and their targets; LONG=1: first a database that is away for ten minutes
+	$(BIN)/python -m tests.support.faults.sinks $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION)) $(if $(LONG),--long)
 
 .PHONY: check
 check: $(STAMP) ## style, types, import rules

@@ -46,7 +46,6 @@ async def test_processes_that_are_killed_sleep_come_and_go_leave_no_trace(
     deployment: Settings, store: str, tmp_path: Path
 ) -> None:
     async def play(sink_id: str) -> None:
-        await faults.kill(plant, sink_id)
         await faults.sleep_past_session(plant, sink_id)
         await faults.join_and_leave(plant, sink_id, in_order=sink_id == "store")
 
