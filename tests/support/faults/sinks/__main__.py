@@ -2,7 +2,8 @@
 
 `make faults-sinks SEED=7 DURATION=600` runs it for that many seconds; the same seed deals the same cards. In each round
 four sinks store one log: PostgreSQL, a directory, a bucket, an API. Each round ends with everything healed, written and
-compared, and every second one with a replay of all of it. `--long` begins with a database that is away for ten minutes.
+compared, and every second one with a replay of all of it. Before them a database is away for 20 s (`--long`: 10 min)
+while the log of its sink grows.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from ironstream.settings import Settings
 from tests.support.faults.sinks import faults
 from tests.support.faults.sinks.database import Database, owned_database
 from tests.support.faults.sinks.outage import outage
-from tests.support.faults.sinks.plant import LakeStore, PostgresStore, SinkPlant
+from tests.support.faults.sinks.plant import LakeStore, PostgresStore, SinkPlant, Store
 from tests.support.faults.sinks.replay import replay
 from tests.support.faults.sinks.web import S3, S3_FAULTS, ApiStore, late_upload, s3_behind_proxy, s3_fault
 from tests.support.http_target import HttpTarget
@@ -67,8 +68,8 @@ def deal(rnd: random.Random) -> list[Card]:
             if point != "in_write" or sink != "api":
                 cards.append(_die(sink, point, rnd.randint(1, 8)))
         cards += [
-            Card(f"{sink}: kill -9", lambda on, sink=sink: faults.kill(on.plant, sink, 2)),
-            Card(f"{sink}: sleep past the session", lambda on, sink=sink: faults.sleep_past_session(on.plant, sink)),
+            _of_process(f"{sink}: kill -9", sink, lambda on, sink: faults.kill(on, sink, 2)),
+            _of_process(f"{sink}: sleep past the session", sink, faults.sleep_past_session),
             _joins(sink, in_order=rnd.random() < 0.5),
         ]
     cards += [
@@ -84,11 +85,15 @@ def deal(rnd: random.Random) -> list[Card]:
     ]
     cards += [_s3(name) for name in S3_FAULTS]
     rnd.shuffle(cards)
-    return [Card("the database is away", _away), *cards]
+    return cards
 
 
 def _die(sink: str, point: str, visit: int) -> Card:
     return Card(f"{sink}: die {point}:{visit}", lambda on: faults.die_at(on.plant, sink, [(point, visit)]))
+
+
+def _of_process(name: str, sink: str, play: Callable[[SinkPlant, str], Awaitable[None]]) -> Card:
+    return Card(name, lambda on: play(on.plant, sink))
 
 
 def _joins(sink: str, *, in_order: bool) -> Card:
@@ -97,10 +102,6 @@ def _joins(sink: str, *, in_order: bool) -> Card:
 
 def _s3(name: str) -> Card:
     return Card(name, lambda on: s3_fault(on.plant, "bucket", on.s3.proxy, name))
-
-
-async def _away(on: Field) -> None:
-    await outage(on.plant, "store", on.server, _OUTAGE_S, _BURST)
 
 
 async def _kill_broker(on: Field) -> None:
@@ -140,8 +141,7 @@ class Campaign:
             EmbeddedPostgres(self._folder / "postgres") as server,
             s3_behind_proxy() as s3,
         ):
-            if long:
-                await self._long_outage(kafka, server)
+            await self._outage(kafka, server, _LONG_OUTAGE_S if long else _OUTAGE_S)
             while self._left_s() > 0 or not self.rounds:
                 await kafka.start()
                 await server.start()
@@ -174,7 +174,12 @@ class Campaign:
         async with HttpTarget() as target:
             api = ApiStore("api", target, seed)
             folder = settings.data_dir.parent
-            stores = [store, LakeStore("lake", folder / "lake"), s3.store("bucket", folder / "bucket", name), api]
+            stores: list[Store] = [
+                store,
+                LakeStore("lake", folder / "lake"),
+                s3.store("bucket", folder / "bucket", name),
+                api,
+            ]
             async with SinkPlant(settings, stores, seed) as plant:
                 try:
                     async with plant.producing(READINGS_PER_S):
@@ -203,13 +208,15 @@ class Campaign:
             await card.play(on)
             print(f"  {card.name} ({time.monotonic() - began:.1f} s)", flush=True)
 
-    async def _long_outage(self, kafka: EmbeddedKafka, server: EmbeddedPostgres) -> None:
-        store = PostgresStore("store", await owned_database(server, "long"))
-        async with SinkPlant(self._settings(kafka, "long"), [store], self._seed) as plant:
-            async with plant.producing(READINGS_PER_S * 4):
-                await outage(plant, "store", server, _LONG_OUTAGE_S, _BURST)
+    async def _outage(self, kafka: EmbeddedKafka, server: EmbeddedPostgres, seconds: float) -> None:
+        """A sink alone, so that what it takes is its own."""
+        store = PostgresStore("store", await owned_database(server, "away"))
+        async with SinkPlant(self._settings(kafka, "away"), [store], self._seed) as plant:
+            async with plant.producing(READINGS_PER_S * 2):
+                await outage(plant, "store", server, seconds, _BURST)
             print(f"  {await plant.finish()}", flush=True)
-        self._started = time.monotonic()
+            self.faults.update(plant.faults)
+            self.sent += plant.sent
 
     def _totals(self) -> str:
         listed = ", ".join(f"{count} × {name}" for name, count in sorted(self.faults.items()))
@@ -225,7 +232,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
     parser.add_argument("--duration", type=float, default=600.0, help="seconds")
-    parser.add_argument("--long", action="store_true", help="first an outage of the database of ten minutes")
+    parser.add_argument("--long", action="store_true", help="the outage lasts ten minutes")
     given = parser.parse_args()
     # What is away is what we do to it: clients would say so for every request.
     for name in ("aiokafka", "werkzeug", "aiohttp.server"):

@@ -33,7 +33,8 @@ from tests.support.sinks.rig import Sink, SinkRig
 
 SESSION_S: Final = 2.0
 _WORKS_S: Final = 40.0
-_DRAIN_S: Final = 120.0
+_DRAIN_S: Final = 240.0
+_AT_ONCE: Final = 2_000
 
 
 class Store(Protocol):
@@ -195,7 +196,8 @@ class SinkPlant:
     async def produce(self, readings: int) -> None:
         """So many readings at once."""
         async with self.rig.producer() as producer:
-            await self._send(producer, self._load.step(readings))
+            for _ in range(0, readings, _AT_ONCE):
+                await self._send(producer, self._load.step(min(readings, _AT_ONCE)))
 
     async def _produce(self, stop: asyncio.Event, readings_per_s: int) -> None:
         async with self.rig.producer() as producer:
