@@ -34,7 +34,8 @@ from tests.support.faults.sinks.web import S3, S3_FAULTS, ApiStore, late_upload,
 from tests.support.http_target import HttpTarget
 
 ROUND_S: Final = 90.0
-READINGS_PER_S: Final = 150
+READINGS_PER_S: Final = 120
+_ROLL_S: Final = 1.5
 _OUTAGE_S: Final = 20.0
 _LONG_OUTAGE_S: Final = 600.0
 _BURST: Final = 70_000
@@ -176,8 +177,8 @@ class Campaign:
             folder = settings.data_dir.parent
             stores: list[Store] = [
                 store,
-                LakeStore("lake", folder / "lake"),
-                s3.store("bucket", folder / "bucket", name),
+                LakeStore("lake", folder / "lake", roll_age_s=_ROLL_S),
+                s3.store("bucket", folder / "bucket", name, roll_age_s=_ROLL_S),
                 api,
             ]
             async with SinkPlant(settings, stores, seed) as plant:

@@ -43,7 +43,7 @@ class S3:
     client: Any
     proxy: FaultyProxy
 
-    def store(self, sink_id: str, folder: Path, bucket: str) -> LakeStore:
+    def store(self, sink_id: str, folder: Path, bucket: str, **config: Any) -> LakeStore:
         """A store in a bucket of its own."""
         self.client.create_bucket(Bucket=bucket)
         names = {"access_key_id": f"{sink_id}-key", "secret_access_key": f"{sink_id}-secret"}
@@ -56,6 +56,7 @@ class S3:
             endpoint_url=self.proxy.url,
             read_timeout_s=1.0,
             **{field: f"${{secret:{name}}}" for field, name in names.items()},
+            **config,
         )
 
     def _fetch(self, bucket: str, root: Path) -> None:
