@@ -15,8 +15,9 @@ from ironstream.settings import Settings
 from tests.support.faults.sinks import faults
 from tests.support.faults.sinks.database import Database, owned_database, superuser
 from tests.support.faults.sinks.outage import outage
-from tests.support.faults.sinks.plant import LakeStore, PostgresStore, SinkPlant, Store
+from tests.support.faults.sinks.plant import SinkPlant
 from tests.support.faults.sinks.replay import replay
+from tests.support.faults.sinks.targets import LakeStore, PostgresStore, Store
 from tests.support.faults.sinks.web import S3_FAULTS, ApiStore, late_upload, s3_behind_proxy, s3_fault
 from tests.support.http_target import HttpTarget, Reply
 

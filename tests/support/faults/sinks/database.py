@@ -16,7 +16,8 @@ import psutil
 
 from ironstream.embedded.postgres import EmbeddedPostgres
 from tests.support.faults.sinks import faults
-from tests.support.faults.sinks.plant import PostgresStore, SinkPlant
+from tests.support.faults.sinks.plant import SinkPlant
+from tests.support.faults.sinks.targets import PostgresStore
 from tests.support.sinks.rig import Sink
 
 ROLE: Final = "storekeeper"

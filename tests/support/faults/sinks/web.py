@@ -19,7 +19,8 @@ from tests.support.faults.compare import Differences
 from tests.support.faults.sinks import faults
 from tests.support.faults.sinks.ledger import Logged, Place, messages_of
 from tests.support.faults.sinks.load import TOPICS
-from tests.support.faults.sinks.plant import LakeStore, SinkPlant
+from tests.support.faults.sinks.plant import SinkPlant
+from tests.support.faults.sinks.targets import LakeStore
 from tests.support.faulty_proxy import Fault, FaultyProxy, faulty_proxy
 from tests.support.http_target import LOOPBACK, OK, Got, HttpTarget, Reply
 
