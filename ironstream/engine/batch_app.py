@@ -209,6 +209,8 @@ class BatchApp(faust.App, Generic[PartT]):
 
     @Service.task
     async def _beat(self) -> None:
+        # how long the start took is no sleep: there is no session yet
+        self._last_beat = time.monotonic()
         while not self.should_stop:
             self.check_alive()
             self._last_beat = time.monotonic()

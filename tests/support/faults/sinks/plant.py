@@ -25,7 +25,7 @@ from tests.support.faults.sinks.load import TOPICS, Message, Plant
 from tests.support.faults.sinks.targets import Store
 from tests.support.sinks.rig import Sink, SinkRig
 
-SESSION_S: Final = 2.0
+SESSION_S: Final = 3.0
 _WORKS_S: Final = 40.0
 _DRAIN_S: Final = 240.0
 _AT_ONCE: Final = 2_000
@@ -160,6 +160,7 @@ class SinkPlant:
         """Wait until a sink has written more than it had when this was asked."""
         before, deadline = await self.committed(sink_id), time.monotonic() + within_s
         while (now := await self.committed(sink_id)) == before or not now:
+            assert self.running(sink_id), f"{sink_id} has ended\n{self.last_words(sink_id)}"
             assert time.monotonic() < deadline, f"{sink_id} writes nothing\n{self.last_words(sink_id)}"
             await asyncio.sleep(0.1)
 
@@ -180,6 +181,7 @@ class SinkPlant:
         for sink_id in self.stores:
             deadline = time.monotonic() + _DRAIN_S
             while (lag := await self.lag(sink_id)) > 0:
+                assert self.running(sink_id), f"{sink_id} has ended\n{self.last_words(sink_id)}"
                 assert time.monotonic() < deadline, f"{sink_id} is {lag} behind\n{self.last_words(sink_id)}"
                 await asyncio.sleep(0.2)
 
