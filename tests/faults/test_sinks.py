@@ -38,7 +38,7 @@ def both(dsn: str, folder: Path) -> list[Store]:
 async def test_a_sink_may_die_at_any_step_of_a_write(deployment: Settings, store: str, tmp_path: Path) -> None:
     points = list(zip(POINTS, (2, 4, 3, 2), strict=True))
     async with SinkPlant(deployment, both(store, tmp_path), seed=1) as plant:
-        async with plant.producing(200):
+        async with plant.producing(120):
             await asyncio.gather(*(faults.die_at(plant, sink_id, points) for sink_id in plant.stores))
         print(await plant.finish())
 
@@ -51,7 +51,7 @@ async def test_processes_that_are_killed_sleep_come_and_go_leave_no_trace(
         await faults.join_and_leave(plant, sink_id, in_order=sink_id == "store")
 
     async with SinkPlant(deployment, both(store, tmp_path), seed=2) as plant:
-        async with plant.producing(200):
+        async with plant.producing(120):
             await asyncio.gather(*(play(sink_id) for sink_id in plant.stores))
         print(await plant.finish())
 
@@ -64,7 +64,7 @@ async def test_what_happens_to_the_database_costs_no_row_and_doubles_none(
     await store.constrain()
     async with SinkPlant(deployment, [store], seed=3) as plant:
         server = Database(plant, store, database)
-        async with plant.producing(200):
+        async with plant.producing(120):
             await outage(plant, "store", database, 4.0)
             await server.cut_connections()
             await server.stop(0.5, killed=True)
@@ -92,7 +92,7 @@ async def test_what_happens_on_the_way_to_a_bucket_or_an_api_costs_no_record_and
     async with s3_behind_proxy() as s3, HttpTarget() as target:
         api = ApiStore("api", target, seed=5)
         async with SinkPlant(deployment, [s3.store("bucket", tmp_path / "bucket", "faults"), api], seed=4) as plant:
-            async with plant.producing(200):
+            async with plant.producing(120):
                 await asyncio.gather(to_bucket(), to_api())
             api.restless = False
             print(await plant.finish())

@@ -35,7 +35,7 @@ from tests.support.faults.sinks.web import S3, S3_FAULTS, ApiStore, late_upload,
 from tests.support.http_target import HttpTarget
 
 ROUND_S: Final = 90.0
-READINGS_PER_S: Final = 120
+READINGS_PER_S: Final = 100
 _ROLL_S: Final = 1.5
 _OUTAGE_S: Final = 20.0
 _LONG_OUTAGE_S: Final = 600.0
