@@ -1,8 +1,8 @@
 """The long form of the fault tests of sinks: a seeded schedule of faults, round after round, each held against the log.
 
 `make faults-sinks SEED=7 DURATION=600` runs it for that many seconds; the same seed deals the same cards. In each round
-four sinks store one log: PostgreSQL, a directory, a bucket, an API. Each round ends with everything healed, written and
-compared, and every second one with a replay of all of it. Before them a database is away for 20 s (`--long`: 10 min)
+four sinks store one log: PostgreSQL, a directory, a bucket, an API; faults meet them at the same time. A round ends with
+a kill of the broker, everything healed, written and compared, every second one with a replay. Before them a database is away for 20 s (`--long`: 10 min)
 while the log of its sink grows.
 """
 
@@ -62,30 +62,29 @@ class Card:
     play: Callable[[Field], Awaitable[object]]
 
 
-def deal(rnd: random.Random) -> list[Card]:
-    """Every fault once for each sink that it can meet, in the order in which they are played."""
-    cards = []
-    for sink in _SINKS:
-        for point in get_args(SinkPoint):
-            if point != "in_write" or sink != "api":
-                cards.append(_die(sink, point, rnd.randint(1, 8)))
-        cards += [
-            _of_process(f"{sink}: kill -9", sink, lambda on, sink: faults.kill(on, sink, 2)),
-            _of_process(f"{sink}: sleep past the session", sink, faults.sleep_past_session),
-            _joins(sink, in_order=rnd.random() < 0.5),
-        ]
-    cards += [
-        Card("stop of the database", lambda on: on.database.stop(rnd.uniform(0.0, 5.0), killed=False)),
-        Card("kill -9 of the database", lambda on: on.database.stop(rnd.uniform(0.0, 5.0), killed=True)),
-        Card("connections cut", lambda on: on.database.cut_connections()),
-        Card("table locked", lambda on: on.database.lock(killed=False)),
-        Card("table locked, the sink killed", lambda on: on.database.lock(killed=True)),
-        Card("privilege taken", lambda on: on.database.take_privilege()),
-        Card("no room for the database", lambda on: on.database.fill_disk()),
-        Card("an upload that arrives late", lambda on: late_upload(on.plant, "bucket", on.s3.proxy)),
-        Card("kill -9 of the broker", _kill_broker),
+def deal(rnd: random.Random, sink: str) -> list[Card]:
+    """Every fault that a sink can meet once, in the order in which they are played."""
+    cards = [
+        _die(sink, point, rnd.randint(1, 8)) for point in get_args(SinkPoint) if point != "in_write" or sink != "api"
     ]
-    cards += [_s3(name) for name in S3_FAULTS]
+    cards += [
+        _of_process(f"{sink}: kill -9", sink, lambda on, sink: faults.kill(on, sink, 2)),
+        _of_process(f"{sink}: sleep past the session", sink, faults.sleep_past_session),
+        _joins(sink, in_order=rnd.random() < 0.5),
+    ]
+    if sink == "store":
+        cards += [
+            Card("stop of the database", lambda on: on.database.stop(rnd.uniform(0.0, 5.0), killed=False)),
+            Card("kill -9 of the database", lambda on: on.database.stop(rnd.uniform(0.0, 5.0), killed=True)),
+            Card("connections cut", lambda on: on.database.cut_connections()),
+            Card("table locked", lambda on: on.database.lock(killed=False)),
+            Card("table locked, the sink killed", lambda on: on.database.lock(killed=True)),
+            Card("privilege taken", lambda on: on.database.take_privilege()),
+            Card("no room for the database", lambda on: on.database.fill_disk()),
+        ]
+    if sink == "bucket":
+        cards += [_s3(name) for name in S3_FAULTS]
+        cards.append(Card("an upload that arrives late", lambda on: late_upload(on.plant, "bucket", on.s3.proxy)))
     rnd.shuffle(cards)
     return cards
 
@@ -130,8 +129,8 @@ class Campaign:
         self._seed = seed
         self._duration_s = duration_s
         self._folder = folder
-        self._rnd = random.Random(seed)
-        self._deck: deque[Card] = deque()
+        # a deck for each sink, which are played beside each other
+        self._decks = {sink: (random.Random(f"{seed} {sink}"), deque[Card]()) for sink in _SINKS}
         self._started = time.monotonic()
         self.rounds = self.failed = self.sent = 0
         self.faults: Counter[str] = Counter()
@@ -144,6 +143,7 @@ class Campaign:
             s3_behind_proxy() as s3,
         ):
             await self._outage(kafka, server, _LONG_OUTAGE_S if long else _OUTAGE_S)
+            self._started = time.monotonic()
             while self._left_s() > 0 or not self.rounds:
                 await kafka.start()
                 await server.start()
@@ -202,11 +202,17 @@ class Campaign:
 
     async def _play(self, on: Field) -> None:
         end = time.monotonic() + min(ROUND_S, max(self._left_s(), 1.0))
+        async with asyncio.TaskGroup() as lanes:
+            for sink in _SINKS:
+                lanes.create_task(self._play_lane(on, sink, end))
+        await _kill_broker(on)
+
+    async def _play_lane(self, on: Field, sink: str, end: float) -> None:
+        rnd, deck = self._decks[sink]
         while time.monotonic() < end:
-            if not self._deck:
-                self._deck.extend(deal(self._rnd))
-            card = self._deck.popleft()
-            began = time.monotonic()
+            if not deck:
+                deck.extend(deal(rnd, sink))
+            card, began = deck.popleft(), time.monotonic()
             await card.play(on)
             print(f"  {card.name} ({time.monotonic() - began:.1f} s)", flush=True)
 
