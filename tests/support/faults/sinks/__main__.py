@@ -1,9 +1,9 @@
 """The long form of the fault tests of sinks: a seeded schedule of faults, round after round, each held against the log.
 
 `make faults-sinks SEED=7 DURATION=600` runs it for that many seconds; the same seed deals the same cards. In each round
-four sinks store one log: PostgreSQL, a directory, a bucket, an API; faults meet them at the same time. A round ends with
-a kill of the broker, everything healed, written and compared, every second one with a replay. Before them a database is away for 20 s (`--long`: 10 min)
-while the log of its sink grows.
+four sinks store one log: PostgreSQL, a directory, a bucket, an API; faults meet them at the same time. A round ends
+with a kill of the broker, everything healed, written and compared, every second one with a replay. Before them a
+database is away for 20 s (`--long`: 10 min) while the log of its sink grows.
 """
 
 from __future__ import annotations
