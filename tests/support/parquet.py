@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -53,6 +54,29 @@ def log_of(
     return [
         record(at, body(topic, at, tenants[at % len(tenants)], at // len(tenants) % days), topic) for at in range(count)
     ]
+
+
+def log_with_repeats(count: int, topic: str = "telemetry.clean", seed: int = 0) -> tuple[list[MemoryRecord], list[int]]:
+    """A log of a worker that died now and then and wrote again what it had written last; offsets of what is new."""
+    rnd = random.Random(seed)
+    records: list[MemoryRecord] = []
+    said: list[int] = []
+    fresh: list[int] = []
+    while len(fresh) < count:
+        again = said[-rnd.randint(1, 12) :] if rnd.random() < 0.1 else [len(fresh)]
+        for at in again:
+            if at == len(fresh):
+                fresh.append(len(records))
+            said.append(at)
+            tenant, days = ("acme", "acme", "zeta")[at % 3], at // 3 % 2
+            records.append(_said(len(records), topic, at, tenant, days))
+    return records, fresh
+
+
+def _said(offset: int, topic: str, at: int, tenant: str, days: int) -> MemoryRecord:
+    """What a worker writes for its input number `at`; two readings come of each raw record."""
+    identity = f"telemetry.raw/3/{1000 + at // 2}" if topic == "telemetry.clean" else f"{topic}/{at}"
+    return record_of(offset, body(topic, at, tenant, days), identity)
 
 
 def cut_of(

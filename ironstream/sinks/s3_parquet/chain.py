@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from ironstream.sinks.s3_parquet.repeats import NO_MARK, NO_MARKS, Marks
+
 
 @dataclass(frozen=True, slots=True)
 class Extent:
@@ -26,6 +28,7 @@ class Extent:
     last: int
     complete_from: int
     rows: int
+    marks: Marks = NO_MARKS
 
     def follows(self, other: Extent) -> bool:
         """Whether nothing can be missing between `other` and this file."""
@@ -71,6 +74,15 @@ class Chain:
     def reached_before(self, offset: int) -> int:
         """Last offset that a file before `offset` covers; -1 where there is none."""
         return max((extent.last for extent in self.files.values() if extent and extent.first < offset), default=-1)
+
+    def reach_before(self, offset: int) -> int:
+        """Highest mark in files before `offset`; NO_MARK where there is none."""
+        before = (extent.marks.reach for first, extent in self.files.items() if extent and first < offset)
+        return max(before, default=NO_MARK)
+
+    def after(self, offset: int) -> list[int]:
+        """Files that begin after `offset`: there are some only while a hole is filled, or something is replayed."""
+        return [first for first in self.files if first > offset]
 
     def uncovered(self, offsets: NDArray[np.int64]) -> Iterator[slice]:
         """Where rows with these offsets (ascending, not none) are not stored yet, cut where a file stands between them.

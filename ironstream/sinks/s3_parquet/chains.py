@@ -92,6 +92,11 @@ class Chains:
         """Another writer, or a compaction, was there."""
         self._chains.pop((directory, stem), None)
 
+    def forget_all(self, stem: str) -> None:
+        """Others have written the partition meanwhile."""
+        for key in [key for key in self._chains if key[1] == stem]:
+            del self._chains[key]
+
     def clear(self) -> None:
         """Nothing is known any more."""
         self._chains.clear()

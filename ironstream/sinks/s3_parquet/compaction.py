@@ -29,7 +29,7 @@ from ironstream.sinks.columns import SCHEMAS
 from ironstream.sinks.s3_parquet.chains import read_extents
 from ironstream.sinks.s3_parquet.compaction_plan import StoredFile, plan
 from ironstream.sinks.s3_parquet.config import S3ParquetConfig
-from ironstream.sinks.s3_parquet.files import DamagedFileError, Encoding, Source, decode, encode, joined
+from ironstream.sinks.s3_parquet.files import DamagedFileError, Encoding, Source, decode, encode, extent_of, joined
 from ironstream.sinks.s3_parquet.kind import store_of
 from ironstream.sinks.s3_parquet.layout import (
     TIME_COLUMN,
@@ -182,4 +182,6 @@ def _merged(
                 f"{path} and its neighbours have {len(rows)} rows, their footers say {expected}",
                 "nothing was changed; move the damaged file away, and replay its offsets",
             )
-    return encode(rows, TIME_COLUMN[data_class], source, group[0].extent.complete_from, encoding)
+    reach = max(file.extent.marks.reach for file in group)
+    extent = extent_of(rows, data_class, group[0].extent.complete_from, reach)
+    return encode(rows, TIME_COLUMN[data_class], source, extent, encoding)

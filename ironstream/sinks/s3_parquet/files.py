@@ -13,8 +13,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ironstream import __version__
+from ironstream.sinks.classes import DataClass
 from ironstream.sinks.s3_parquet.chain import Extent
 from ironstream.sinks.s3_parquet.config import S3ParquetConfig
+from ironstream.sinks.s3_parquet.ordering import row_numbers
+from ironstream.sinks.s3_parquet.repeats import IDENTITIES, Marks, marks_of, with_marks
 
 SCHEMA_VERSION: Final = 1
 """Grows with each change of the columns; a change only adds columns that may be null."""
@@ -25,6 +28,9 @@ _MAGIC: Final = b"PAR1"
 _ZSTD_LEVEL: Final = 3
 _CONSTANTS: Final = ("topology_version", "partition", "raw_partition", "size_s", "revision", "evidence_partition")
 """Whole numbers of which a file has few."""
+
+_UNREADABLE: Final = (pa.ArrowException, OSError, ValueError)
+"""What pyarrow raises for bytes that are no Parquet file; ValueError for text that is not UTF-8."""
 
 
 class DamagedFileError(ValueError):
@@ -55,9 +61,8 @@ class Encoding:
         return cls(config.compression, level, config.row_group_rows)
 
 
-def encode(table: pa.Table, time_column: str, source: Source, complete_from: int, encoding: Encoding) -> bytes:
+def encode(table: pa.Table, time_column: str, source: Source, extent: Extent, encoding: Encoding) -> bytes:
     """The file of rows in order of their offsets: sorted by series and time, with the range that it covers."""
-    extent = extent_of(table, complete_from)
     facts = {
         "topic": source.topic,
         "partition": source.partition,
@@ -65,6 +70,9 @@ def encode(table: pa.Table, time_column: str, source: Source, complete_from: int
         "last_offset": extent.last,
         "complete_from": extent.complete_from,
         "rows": extent.rows,
+        "mark_low": extent.marks.low,
+        "mark_high": extent.marks.high,
+        "mark_reach": extent.marks.reach,
         "schema_version": SCHEMA_VERSION,
         "writer_version": __version__,
     }
@@ -76,10 +84,11 @@ def encode(table: pa.Table, time_column: str, source: Source, complete_from: int
     return body
 
 
-def extent_of(table: pa.Table, complete_from: int) -> Extent:
-    """The range of rows in order of their offsets."""
+def extent_of(table: pa.Table, data_class: DataClass, complete_from: int, reach_before: int) -> Extent:
+    """What a file of rows in order of their offsets covers, after files whose marks reach so far."""
     offsets = table["offset"]
-    return Extent(offsets[0].as_py(), offsets[-1].as_py(), complete_from, len(table))
+    marks = Marks.of(marks_of(table, data_class), reach_before)
+    return Extent(offsets[0].as_py(), offsets[-1].as_py(), complete_from, len(table), marks)
 
 
 def write_options(schema: pa.Schema, time_column: str | None, encoding: Encoding) -> dict[str, object]:
@@ -109,36 +118,13 @@ def write_options(schema: pa.Schema, time_column: str | None, encoding: Encoding
 
 def order_by_series(table: pa.Table, time_column: str) -> NDArray[np.intp]:
     """Places of the rows ordered by series (null last), time, and then as they stand."""
-    rows = len(table)
-    key, size = np.zeros(rows, np.int64), 1
-    for name in SERIES:
-        ranks, count = _ranks(table[name])
-        if size > 2**62 // count:
-            key, size = _dense(key)
-        key, size = key * count + ranks, size * count
-    if size > 2**16:
-        key, size = _dense(key)
-    if size <= 2**16:
-        key = key.astype(np.uint16)  # numpy sorts these by radix
+    series = row_numbers(table, SERIES)
+    if len(series) and int(series.max()) < 2**16:
+        series = series.astype(np.uint16)  # numpy sorts these by radix
     time = pc.cast(table[time_column], pa.int64()).to_numpy()
     by_time = np.argsort(time, kind="stable")
-    order: NDArray[np.intp] = by_time[np.argsort(key[by_time], kind="stable")]
+    order: NDArray[np.intp] = by_time[np.argsort(series[by_time], kind="stable")]
     return order
-
-
-def _dense(key: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
-    values, places = np.unique(key, return_inverse=True)
-    return places.astype(np.int64), max(1, len(values))
-
-
-def _ranks(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], int]:
-    """Rank of each row's text among those of the column, and how many ranks there are; null has the last."""
-    codes = column.unify_dictionaries().combine_chunks()
-    texts = codes.dictionary
-    ranks = np.empty(len(texts) + 1, np.int64)
-    ranks[pc.array_sort_indices(texts).to_numpy()] = np.arange(len(texts))
-    ranks[len(texts)] = len(texts)
-    return ranks[pc.fill_null(codes.indices, len(texts)).to_numpy()], len(texts) + 1
 
 
 def footer_bytes(tail: bytes) -> int:
@@ -153,24 +139,35 @@ def read_extent(tail: bytes) -> Extent:
     try:
         # a reader looks for the footer from the end, so the end alone is enough
         metadata = pq.read_metadata(pa.BufferReader(tail)).metadata or {}
-        facts = {
-            name: int(metadata[f"ironstream.{name}".encode()])
-            for name in ("first_offset", "last_offset", "complete_from", "rows")
-        }
-    except (pa.ArrowException, OSError) as err:
+    except _UNREADABLE as err:
         raise DamagedFileError("its footer cannot be read") from err
+
+    def fact(name: str) -> int:
+        return int(metadata[f"ironstream.{name}".encode()])
+
+    try:
+        marks = Marks(fact("mark_low"), fact("mark_high"), fact("mark_reach"))
+        return Extent(fact("first_offset"), fact("last_offset"), fact("complete_from"), fact("rows"), marks)
     except (KeyError, ValueError) as err:
         raise DamagedFileError("its footer does not name the offsets that it covers") from err
-    return Extent(facts["first_offset"], facts["last_offset"], facts["complete_from"], facts["rows"])
 
 
 def decode(body: bytes) -> pa.Table:
     """The rows of a file, in order of their offsets. Raises DamagedFileError."""
     try:
         table = pq.ParquetFile(pa.BufferReader(body), page_checksum_verification=True).read()
-    except (pa.ArrowException, OSError) as err:
+    except _UNREADABLE as err:
         raise DamagedFileError(f"it cannot be read: {err}") from err
     return table.take(pa.array(np.argsort(table["offset"].to_numpy(), kind="stable")))
+
+
+def decode_marked(body: bytes, data_class: DataClass, marks: NDArray[np.int64]) -> pa.Table:
+    """What the rows of a file are that have one of these marks. Raises DamagedFileError."""
+    try:
+        file = pq.ParquetFile(pa.BufferReader(body), page_checksum_verification=True)
+        return with_marks(file.read(columns=IDENTITIES[data_class].needed), data_class, marks)
+    except _UNREADABLE as err:
+        raise DamagedFileError(f"it cannot be read: {err}") from err
 
 
 def joined(tables: Sequence[pa.Table], schema: pa.Schema) -> pa.Table:

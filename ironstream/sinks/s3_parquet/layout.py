@@ -52,11 +52,17 @@ class Directory:
         return datetime(self.day.year, self.day.month, self.day.day, tzinfo=UTC) + timedelta(days=1)
 
 
-def class_label(topic: str) -> str:
-    """`readings`, `events`, `alarms`, or `aggregates_1min` for telemetry.1min. Raises ValueError for other topics."""
+def data_class_of(topic: str) -> DataClass:
+    """The class of a topic of clean data. Raises ValueError for other topics."""
     data_class = class_of(topic)
     if data_class is None:
         raise ValueError(f"{topic} is no topic of clean data")
+    return data_class
+
+
+def class_label(topic: str) -> str:
+    """`readings`, `events`, `alarms`, or `aggregates_1min` for telemetry.1min. Raises ValueError for other topics."""
+    data_class = data_class_of(topic)
     if data_class is DataClass.AGGREGATES:
         return f"{data_class}_{topic.rpartition('.')[2]}"
     return data_class.value

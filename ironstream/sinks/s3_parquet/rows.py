@@ -11,8 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ironstream.contract import IDENTITY_PART
-from ironstream.sinks.classes import class_of
-from ironstream.sinks.s3_parquet.layout import DAY_US, FIRST_DAY, LAST_DAY, TIME_COLUMN
+from ironstream.sinks.s3_parquet.layout import DAY_US, FIRST_DAY, LAST_DAY
 from ironstream.sinks.sink import Cut, Prepared, Refusal
 
 
@@ -25,14 +24,6 @@ class Group:
     """Since the epoch."""
     rows: pa.Table
     offsets: NDArray[np.int64]
-
-
-def time_column(topic: str) -> str:
-    """The column with the data's own time. Raises ValueError for a topic that is none of clean data."""
-    data_class = class_of(topic)
-    if data_class is None:
-        raise ValueError(f"{topic} is no topic of clean data")
-    return TIME_COLUMN[data_class]
 
 
 def placeable(prepared: Prepared[pa.Table], column: str) -> Prepared[pa.Table]:

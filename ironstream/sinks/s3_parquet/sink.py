@@ -15,6 +15,10 @@ directory between them is in it. Three rules follow:
    others are told, look at the chain again, leave out what the new file covers, and go on after it.
    What a writer remembers of a directory may therefore be old: the name that it tries is taken, and it looks again.
 3. Rows on both sides of a covered range become two files, never one that would cover the range a second time.
+4. A worker that dies before its commit writes records again, at new offsets. Of rows that say the same the first is
+   kept (`repeats`); for rows that may be such, the files are asked (`lookup`). Whether a row repeats another depends
+   on the rows before it alone, so writers still agree on the name of the next file, if each knows all files before
+   its cut: so what is remembered of a partition is forgotten when a cut does not follow the one before.
 
 A cut of several tenants or days is several files. A crash between them leaves some made: when the cut comes again,
 perhaps cut in another way, rule 1 leaves out what is in them.
@@ -23,13 +27,14 @@ What this rests on: the store lists what was made (S3 does, since 2020), and the
 A topic that was made anew begins at 0 again: `log_id` tells its files from those of the old one. Rule 2 needs a chain
 without a hole before the writer. Where a sink began in the middle of a log and the part before is replayed later, one
 writer at a time fills the hole; were there two in it, from different offsets, their files could overlap, which a
-compaction puts right.
+compaction puts right. (Rule 4 asks files after the hole too.)
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import pyarrow as pa
@@ -37,17 +42,31 @@ import structlog
 
 from ironstream.engine.api import Chunk
 from ironstream.engine.crashpoints import crash_point
+from ironstream.sinks.classes import DataClass
 from ironstream.sinks.columns import decode_columns
+from ironstream.sinks.s3_parquet.chain import Chain
 from ironstream.sinks.s3_parquet.chains import Chains
 from ironstream.sinks.s3_parquet.config import S3ParquetConfig
 from ironstream.sinks.s3_parquet.files import Encoding, Source, encode, extent_of
-from ironstream.sinks.s3_parquet.layout import directory_of, file_name, stem_of
-from ironstream.sinks.s3_parquet.rows import Group, groups, placeable, time_column
+from ironstream.sinks.s3_parquet.layout import TIME_COLUMN, data_class_of, directory_of, file_name, stem_of
+from ironstream.sinks.s3_parquet.lookup import Lookup
+from ironstream.sinks.s3_parquet.rows import Group, groups, placeable
 from ironstream.sinks.s3_parquet.store import GoneError, Store
 from ironstream.sinks.sink import Cut, Limits, Prepared, Refusal, SinkContext, SinkUnavailableError
 
 _LOG = structlog.get_logger(__name__)
 _TRIES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """Where the rows of a cut come from. `complete_from`: all rows from there to the cut are stored."""
+
+    topic: str
+    source: Source
+    stem: str
+    data_class: DataClass
+    complete_from: int
 
 
 class S3ParquetSink:
@@ -59,7 +78,8 @@ class S3ParquetSink:
         self._store = store
         self._encoding = Encoding.of(config)
         self._chains = Chains(store)
-        self._sessions: dict[tuple[str, int], tuple[int, int]] = {}
+        self._sessions: dict[str, tuple[int, int]] = {}
+        """By stem: from where to where cuts have followed each other without a hole, all of them written."""
         self.left_out = 0
 
     @property
@@ -79,7 +99,7 @@ class S3ParquetSink:
 
     def prepare(self, chunk: Chunk) -> Prepared[pa.Table]:
         """The chunk as columns. Refuses what cannot be read, and rows without a directory."""
-        return placeable(decode_columns(chunk, self._context.schemas), time_column(chunk.topic))
+        return placeable(decode_columns(chunk, self._context.schemas), TIME_COLUMN[data_class_of(chunk.topic)])
 
     async def connect(self) -> None:
         """Reach the store and see that it can be written to. What was known of its directories is forgotten."""
@@ -90,57 +110,72 @@ class S3ParquetSink:
         """Write a cut, directory by directory; see the module for why a repeat leaves each row once."""
         if not cut.parts:
             return ()
-        complete_from = self._complete_from(cut)
-        column, left_out = time_column(cut.topic), 0
-        partition = cut.parts[0].partition
+        origin, left_out = self._origin(cut), 0
         # the iterator is advanced in a thread: it copies what it yields
-        remaining = groups(cut, column)
+        remaining = groups(cut, TIME_COLUMN[origin.data_class])
         while (group := await asyncio.to_thread(next, remaining, None)) is not None:
-            left_out += len(group.offsets) - await self._write_group(cut.topic, partition, column, group, complete_from)
+            left_out += len(group.offsets) - await self._write_group(origin, group)
         if left_out:
             self.left_out += left_out
-            _LOG.info("rows stored already", sink=self._context.id, topic=cut.topic, partition=partition, rows=left_out)
-        self._sessions[cut.topic, partition] = complete_from, cut.parts[-1].next_offset
+            _LOG.info(
+                "rows stored already",
+                sink=self._context.id, topic=cut.topic, partition=origin.source.partition, rows=left_out,
+            )  # fmt: skip
+        self._sessions[origin.stem] = origin.complete_from, cut.parts[-1].next_offset
         return ()
 
     async def close(self) -> None:
         """Let go of the store."""
         await self._store.close()
 
-    def _complete_from(self, cut: Cut[pa.Table]) -> int:
-        """Where the cuts began that this one follows without a hole, all of which were written."""
-        began, reached = self._sessions.get((cut.topic, cut.parts[0].partition), (0, -1))
+    def _origin(self, cut: Cut[pa.Table]) -> _Origin:
+        source = Source(self._context.topic_prefix + cut.topic, cut.parts[0].partition)
+        stem = stem_of(self._config.log_id, source.topic, source.partition)
+        began, reached = self._sessions.get(stem, (0, -1))
         first = cut.parts[0].first_offset
-        return began if began <= first <= reached else first
+        if not began <= first <= reached:
+            # Somebody else may have written the rows between: what repeats theirs is told by their files alone.
+            self._chains.forget_all(stem)
+            began = first
+        return _Origin(cut.topic, source, stem, data_class_of(cut.topic), began)
 
-    async def _write_group(self, topic: str, partition: int, column: str, group: Group, complete_from: int) -> int:
+    async def _write_group(self, origin: _Origin, group: Group) -> int:
         """Store those rows of a group that are not yet; how many."""
-        directory = directory_of(group.tenant, topic, group.day)
-        source = Source(self._context.topic_prefix + topic, partition)
-        stem = stem_of(self._config.log_id, source.topic, partition)
+        directory = directory_of(group.tenant, origin.topic, group.day)
         first, last = int(group.offsets[0]), int(group.offsets[-1])
         stored = 0
         for _ in range(_TRIES):
             try:
-                chain = await self._chains.chain(directory, stem, first, last)
+                chain = await self._chains.chain(directory, origin.stem, first, last)
+                for run in list(chain.uncovered(group.offsets)):  # at once: the chain grows meanwhile
+                    rows = group.rows.slice(run.start, run.stop - run.start)
+                    made = await self._make_file(origin, directory, chain, rows)
+                    if made is None:
+                        break
+                    stored += made
+                else:
+                    return stored
             except GoneError:
-                self._chains.forget(directory, stem)
-                continue
-            for run in list(chain.uncovered(group.offsets)):  # at once: the chain grows meanwhile
-                rows = group.rows.slice(run.start, run.stop - run.start)
-                # not before the file that it follows: should that go away, the two beside it are no neighbours
-                before = chain.reached_before(int(group.offsets[run.start]))
-                extent = extent_of(rows, max(complete_from, before + 1))
-                body = await asyncio.to_thread(encode, rows, column, source, extent.complete_from, self._encoding)
-                if not await self._store.create(f"{directory}/{file_name(stem, extent.first)}", body):
-                    self._chains.forget(directory, stem)
-                    break
-                crash_point("in_write")
-                chain.add(extent)
-                stored += len(rows)
-            else:
-                return stored
+                pass
+            self._chains.forget(directory, origin.stem)
         raise SinkUnavailableError(
-            f"{directory}: other writers of {topic} partition {partition} were faster {_TRIES} times",
+            f"{directory}: other writers of {origin.stem} were faster {_TRIES} times",
             "is the sink running twice under two consumer groups? Give one of them another path",
         )
+
+    async def _make_file(self, origin: _Origin, directory: str, chain: Chain, rows: pa.Table) -> int | None:
+        """Store those of these rows, of which none is covered, that repeat no other; how many. None: another did."""
+        at = rows["offset"][0].as_py()
+        new = await Lookup(self._store, directory, origin.stem, origin.data_class).new(rows, chain)
+        if not len(new):
+            return 0
+        # not before the file that it follows: should that go away, the two beside it are no neighbours
+        complete_from = max(origin.complete_from, chain.reached_before(at) + 1)
+        extent = extent_of(new, origin.data_class, complete_from, chain.reach_before(at))
+        time_column = TIME_COLUMN[origin.data_class]
+        body = await asyncio.to_thread(encode, new, time_column, origin.source, extent, self._encoding)
+        if not await self._store.create(f"{directory}/{file_name(origin.stem, extent.first)}", body):
+            return None
+        crash_point("in_write")
+        chain.add(extent)
+        return len(new)

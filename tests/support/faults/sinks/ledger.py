@@ -125,8 +125,8 @@ class Expected:
     """What a store of columns must hold, by class."""
 
     refused: set[Place] = field(default_factory=set)
-    by_place: dict[str, dict[Place, tuple[Key, int, Values]]] = field(default_factory=dict)
-    """Every row that was not refused, a repeat too, by the place of its record."""
+    first: dict[str, dict[tuple[Key, int], tuple[Place, Values]]] = field(default_factory=dict)
+    """Every row once, with the place of the first record that says it."""
     newest: dict[str, dict[Key, tuple[int, Values]]] = field(default_factory=dict)
     """Every key once, with its highest rank."""
     journal: dict[tuple[Key, int], Values] = field(default_factory=dict)
@@ -135,14 +135,14 @@ class Expected:
 
 def expected_of(log: Iterable[Logged], kind: str, most: float = inf) -> Expected:
     """What a sink of a kind must have made of a log; readings above `most` are refused."""
-    found = Expected(by_place={name: {} for name in TABLES.values()}, newest={name: {} for name in TABLES.values()})
+    found = Expected(first={name: {} for name in TABLES.values()}, newest={name: {} for name in TABLES.values()})
     for record in log:
         body = object_of(record.value)
         if body is None or (row := _row_or_none(record, body)) is None or refuses(kind, record, body, most):
             found.refused.add(record.place)
             continue
         table = TABLES[record.topic]
-        found.by_place[table][record.place] = (row.key, row.rank, row.values)
+        found.first[table].setdefault((row.key, row.rank), (record.place, row.values))
         known = found.newest[table].get(row.key)
         assert known is None or known[0] != row.rank or known[1] == row.values, f"two records are {row.key}"
         if known is None or row.rank >= known[0]:

@@ -133,13 +133,13 @@ _LAKE: Final = {
 def compare_lake(root: Path, prefix: str, wanted: Expected, differences: Differences) -> int:
     """Hold what is in the files below a folder against what must be; how many rows are there.
 
-    Files keep a journal of the log: each record is there once, a repeat that has a place of its own too.
+    Files keep a journal of the log: each record is there once, at the place where it came first.
     """
     count = 0
     for topic, table in TABLES.items():
         found = _lake_rows(root, topic, table)
         count += len(found)
-        hold(f"files {prefix} {table}", wanted.by_place[table], found, differences)
+        hold(f"files {prefix} {table}", wanted.first[table], found, differences)
     return count
 
 
@@ -149,10 +149,14 @@ def _lake_rows(root: Path, topic: str, table: str) -> Found:
     files = f"read_parquet('{root}/tenant=*/class={table}/**/*.parquet', hive_partitioning=false, union_by_name=true)"
     with duckdb.connect() as connection:
         rows = connection.execute(f'SELECT "partition", "offset", {_LAKE[table]} FROM {files}').fetchall()
-    return [((topic, row[0], row[1]), _lake_row(table, row[2:])) for row in rows]
+    found = []
+    for partition, offset, *rest in rows:
+        key, rank, values = _lake_row(table, tuple(rest))
+        found.append(((key, rank), ((topic, partition, offset), values)))
+    return found
 
 
-def _lake_row(table: str, row: tuple[Any, ...]) -> tuple[Any, int, Values]:
+def _lake_row(table: str, row: tuple[Any, ...]) -> tuple[Key, int, Values]:
     match table:
         case "readings":
             return row[:7], 0, (exact(row[7]), row[8], row[9], tuple(row[10] or ()), *row[11:])

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ironstream.sinks.classes import DataClass
 from ironstream.sinks.s3_parquet.chain import Chain, Extent
 from ironstream.sinks.s3_parquet.config import S3ParquetConfig
 from ironstream.sinks.s3_parquet.files import (
@@ -16,6 +17,7 @@ from ironstream.sinks.s3_parquet.files import (
     Source,
     decode,
     encode,
+    extent_of,
     footer_bytes,
     order_by_series,
     read_extent,
@@ -30,14 +32,16 @@ from ironstream.sinks.s3_parquet.layout import (
     parse_file,
     stem_of,
 )
+from ironstream.sinks.s3_parquet.repeats import Marks
 from tests.support.parquet import config_of, cut_of, log_of, sink_of
 
 TABLE = pa.concat_tables([part.prepared.rows for part in cut_of(sink_of(config_of("/x")), log_of(20)).parts])
-FILE = encode(TABLE, "time", Source("telemetry.clean", 3), 0, Encoding.of(S3ParquetConfig(path="/x")))
+EXTENT = extent_of(TABLE, DataClass.READINGS, 0, 1012)
+FILE = encode(TABLE, "time", Source("telemetry.clean", 3), EXTENT, Encoding.of(S3ParquetConfig(path="/x")))
 
 
 def test_the_footer_alone_says_what_a_file_covers() -> None:
-    assert read_extent(FILE[-footer_bytes(FILE[-100:]) :]) == Extent(0, 19, 0, 20)
+    assert read_extent(FILE[-footer_bytes(FILE[-100:]) :]) == Extent(0, 19, 0, 20, Marks(1000, 1019, 1019))
 
 
 @given(at=st.integers(0, len(FILE) - 1), damage=st.binary(min_size=1, max_size=8), cut=st.integers(0, 200))
