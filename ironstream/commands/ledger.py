@@ -51,9 +51,9 @@ def ledger(
     refused, and its raw record is gone by retention. Exit code 1 when anything is missing or unexplained.
 
     With --store every clean reading is looked for in that store, by the raw record that it was made of: stored, or
-    missing, or there more often than in the log (doubled); else it waits for the sink, was refused by it (dlq.sinks),
-    or is older than the store keeps. Missing and doubled ones are unexplained. Repeated: a worker that was killed wrote
-    it twice, and so did a store of files, with one raw_partition and raw_offset.
+    missing, or there more than once (doubled); else it waits for the sink, was refused by it (dlq.sinks), or is older
+    than the store keeps. Missing and doubled ones are unexplained. While `ironstream sink compact` runs on a store of
+    files, rows of a merge are doubled for a moment: ask again.
 
     Examples:
 
@@ -147,7 +147,6 @@ def _stored(stored: Stored) -> dict[str, Any]:
         "waiting": stored.waiting,
         "refused": stored.refused,
         "expired": stored.expired,
-        "repeated": stored.repeated,
         "missing": stored.missing,
         "doubled": stored.doubled,
         # of many that are missing or doubled the first ones
@@ -191,7 +190,6 @@ def _in_store(stored: Stored | None) -> Any:
     text = Text(f"{stored.stored:,}")
     for count, word, style in (
         (stored.waiting, "waiting", ""), (stored.refused, "refused", ""), (stored.expired, "expired", ""),
-        (stored.repeated, "repeated", ""),
         (stored.missing, "missing", "bold red"), (stored.doubled, "doubled", "bold red"),
     ):  # fmt: skip
         if count:

@@ -156,9 +156,9 @@ class SparseOffsets:
 
 
 class Counted:
-    """How often each offset of one partition was counted, up to `MOST`; three sets at most."""
+    """How often each offset of one partition was counted, up to `MOST`: once, or more than once."""
 
-    MOST: Final = 3
+    MOST: Final = 2
 
     def __init__(self) -> None:
         self._at_least = [SparseOffsets() for _ in range(self.MOST)]

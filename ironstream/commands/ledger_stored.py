@@ -29,7 +29,7 @@ _SERIES_MAX: Final = 1 << (63 - _OFFSET_BITS)
 class Stored:
     """What has become of the clean readings of a series in one store.
 
-    Each is counted once, but that those of `repeated` and `doubled` are in `stored` too.
+    Each is counted once, but that those of `doubled` are in `stored` too.
     """
 
     stored: int = 0
@@ -41,10 +41,8 @@ class Stored:
     """Older than the store keeps readings, and not there."""
     missing: int = 0
     """The sink has dealt with them, and they are neither there nor dead letters."""
-    repeated: int = 0
-    """There more than once because telemetry.clean repeats them, as after the crash of a worker."""
     doubled: int = 0
-    """There more often than on telemetry.clean, and more than once."""
+    """There more than once."""
     missing_places: list[Place] = field(default_factory=list)
     """Raw records of the first ones that are missing."""
     doubled_places: list[Place] = field(default_factory=list)
@@ -54,12 +52,10 @@ class Stored:
         """Whether none is missing and none doubled."""
         return not self.missing and not self.doubled
 
-    def there(self, place: Place, rows: int, records: int) -> None:
-        """Count a reading that the store has in some rows, the log in some records."""
+    def there(self, place: Place, rows: int) -> None:
+        """Count a reading that the store has in so many rows."""
         self.stored += 1
-        if 1 < rows <= records:
-            self.repeated += 1
-        elif rows > 1:
+        if rows > 1:
             self.doubled += 1
             if len(self.doubled_places) < PLACES_KEPT:
                 self.doubled_places.append(place)
@@ -76,17 +72,14 @@ class _Partition:
 
     def __init__(self) -> None:
         self.low, self.high = 1 << 63, -1
-        self.counted = Counted()
-        """How often records with one reading are on telemetry.clean."""
         self.several = SparseOffsets()
         self.new = array("q")
         self.keys: NDArray[np.int64] = np.empty(0, np.int64)
         """Of records with several readings each of these, by `key_of`."""
-        self.key_counts: NDArray[np.int64] = np.empty(0, np.int64)
         self.seen = SparseOffsets()
 
     def settle(self) -> None:
-        self.keys, self.key_counts = np.unique(np.frombuffer(self.new, np.int64), return_counts=True)
+        self.keys = np.unique(np.frombuffer(self.new, np.int64))
         self.new = array("q")
 
     def at(self, key: int) -> int:
@@ -111,8 +104,6 @@ class Wanted:
         if part:
             partition.several.add(offset)
             partition.new.append(self._key(series, offset))
-        else:
-            partition.counted.add(offset)
         self._days.add(time_us // _DAY_US)
         # the row of a reading without that time has none either, and is asked for all the same
         if kafka_us is not None and (self._kafka_from_us is None or kafka_us < self._kafka_from_us):
@@ -133,13 +124,6 @@ class Wanted:
         partition = self._partitions[place[0]]
         # keys are numbered after all offsets that there can be
         return partition.seen.add((1 << _OFFSET_BITS) + partition.at(self._key(series, place[1])) if part else place[1])
-
-    def records(self, place: Place, part: str, series: SeriesId) -> int:
-        """How often a reading, which was added, is on telemetry.clean; at most `Counted.MOST`."""
-        partition = self._partitions[place[0]]
-        if not part:
-            return partition.counted.count(place[1])
-        return min(int(partition.key_counts[partition.at(self._key(series, place[1]))]), Counted.MOST)
 
     def held(self) -> Held:
         """A store to tell the contents of."""

@@ -162,7 +162,7 @@ def _judge(book: Book, wanted: Wanted, store: _Asked, one: _Clean) -> None:
     assert store.held is not None
     stored = book.stored(one.named, store.sink.part.id)
     if rows := store.held.rows_of(one.place, one.part, one.series):
-        stored.there(one.place, rows, wanted.records(one.place, one.part, one.series))
+        stored.there(one.place, rows)
     elif one.offset in store.refused[one.partition]:
         stored.refused += 1
     elif one.offset >= store.written.get(one.partition, 0):

@@ -16,6 +16,7 @@ from tests.support.faults.sinks.ledger import (
     QUALITIES,
     TABLES,
     Expected,
+    Key,
     Values,
     canonical_text,
     exact,

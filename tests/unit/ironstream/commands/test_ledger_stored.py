@@ -66,11 +66,9 @@ def test_each_reading_is_told_apart_by_its_raw_record_and_of_several_by_its_seri
         for one in series
     ]
     wanted = Wanted()
-    logged: Counter[tuple[tuple[int, int], SeriesId]] = Counter()
     for place, series, part in readings:
         for _ in range(data.draw(st.integers(1, 3))):
             wanted.add(place, part, series, 0, None)
-            logged[place, series] += 1
     span = wanted.settle()
     held = wanted.held()
     rows = data.draw(st.lists(st.sampled_from(readings), max_size=30)) if readings else []
@@ -83,7 +81,6 @@ def test_each_reading_is_told_apart_by_its_raw_record_and_of_several_by_its_seri
     for place, series, part in readings:
         assert span.offsets[place[0]][0] <= place[1] <= span.offsets[place[0]][1]
         assert held.rows_of(place, part, series) == min(stored[place, series], Counted.MOST)
-        assert wanted.records(place, part, series) == min(logged[place, series], Counted.MOST)
         assert [wanted.first_time(place, part, series) for _ in range(2)] == [True, False]
 
 
@@ -98,16 +95,14 @@ def test_times_are_the_days_that_readings_are_of_and_the_first_arrival_bounds_th
     assert span.kafka_from_us == 800
 
 
-def test_rows_that_the_log_has_as_often_are_repeated_and_more_are_doubled() -> None:
+def test_what_is_there_more_than_once_is_doubled_and_what_is_not_there_is_missing() -> None:
     stored = Stored()
-    stored.there((0, 1), 1, 1)
-    stored.there((0, 2), 2, 2)
-    stored.there((0, 3), 1, 2)
+    stored.there((0, 1), 1)
     explained = [stored.explained]
-    stored.there((0, 4), 3, 2)
+    stored.there((0, 4), 3)
     explained.append(stored.explained)
     assert explained == [True, False]
-    assert (stored.stored, stored.repeated, stored.doubled, stored.doubled_places) == (4, 1, 1, [(0, 4)])
+    assert (stored.stored, stored.doubled, stored.doubled_places) == (2, 1, [(0, 4)])
     for offset in range(100):
         stored.lost((0, offset))
     assert stored.missing == 100
