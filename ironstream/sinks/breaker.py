@@ -30,6 +30,9 @@ class Breaker:
     Closed, everyone may try. After `OPENS_AFTER` failures in a row it is open: nobody tries until a pause is over,
     which doubles each time up to `max_s`. Then it is half open: one writer, the probe, tries; it closes or opens it
     again. What becomes of writers who were on their way when it opened says nothing new.
+
+    A failure that made progress is as good as a success with a failure after it: a busy target that takes a part at
+    each try is not left alone for longer and longer. A request that always fails makes none, and opens it as ever.
     """
 
     def __init__(self, initial_s: float = 1.0, max_s: float = 30.0, random: Random | None = None) -> None:
@@ -74,18 +77,21 @@ class Breaker:
         self._until, self._probing = None, False
         self._changed.set()
 
-    def failed(self, admission: Admission, retry_after_s: float | None = None) -> float:
+    def failed(self, admission: Admission, retry_after_s: float | None = None, *, progressed: bool = False) -> float:
         """The target was not there. How long this writer is to wait before it asks again, in seconds.
 
         `retry_after_s`: what the target asked for itself holds for all writers, up to `LONGEST_RETRY_AFTER_S`.
+        `progressed`: before it failed, the target took something that it had not taken before.
         """
         now = asyncio.get_running_loop().time()
         asked_s = min(max(0.0, retry_after_s or 0.0), LONGEST_RETRY_AFTER_S)
         if self._until is not None and not admission.probe:
             self._until = max(self._until, now + asked_s)
             return 0.0
+        if progressed:
+            self.succeeded(admission)
         self._failures += 1
-        if self._failures < OPENS_AFTER and retry_after_s is None and not admission.probe:
+        if self._failures < OPENS_AFTER and retry_after_s is None and not self.is_open:
             return backoff_s(self._failures - 1, self._random, self._initial_s, self._max_s)
         self._until = now + max(asked_s, backoff_s(self._opened, self._random, self._initial_s, self._max_s))
         self._opened += 1

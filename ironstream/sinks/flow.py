@@ -77,6 +77,7 @@ class Flow:
         self._full: asyncio.Queue[_Open] = asyncio.Queue(1)
         self._moved = asyncio.Event()
         self._stopping = False
+        self._ended = asyncio.Event()
 
     async def put(self, chunk: Chunk, source: Source) -> None:
         """Take the next chunk of a partition; waits while there is no room."""
@@ -96,17 +97,23 @@ class Flow:
             await self._add(part, source, period)
 
     async def run(self) -> None:
-        """Write cuts until cancelled; raises what the sink raises beyond its own errors."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._write_all())
-            tasks.create_task(self._watch_age())
+        """Write cuts until cancelled; raises what the sink raises beyond its own errors. Only once."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._write_all())
+                tasks.create_task(self._watch_age())
+        finally:
+            self._ended.set()
 
     async def drain(self) -> None:
-        """Take nothing more, and return when all that was taken is written (or was given up)."""
+        """Take nothing more, and return when all that was taken is written (or was given up), or `run` has ended."""
         self._stopping = True
-        for key, cut in list(self._open.items()):
-            await self._hand_over(key, cut)
-        await self._full.join()
+        async with asyncio.TaskGroup() as tasks:
+            writing = tasks.create_task(self._write_out())
+            ended = tasks.create_task(self._ended.wait())
+            await asyncio.wait((writing, ended), return_when=asyncio.FIRST_COMPLETED)
+            writing.cancel()
+            ended.cancel()
 
     # -- gathering ------------------------------------------------------------------------------------------------
 
@@ -169,6 +176,11 @@ class Flow:
             due = [(key, cut) for key, cut in self._open.items() if loop.time() - cut.first_at >= age_s]
             for key, cut in due:
                 await self._hand_over(key, cut)
+
+    async def _write_out(self) -> None:
+        for key, cut in list(self._open.items()):
+            await self._hand_over(key, cut)
+        await self._full.join()
 
     # -- writing --------------------------------------------------------------------------------------------------
 

@@ -31,14 +31,20 @@ class SinkError(IronstreamError):
 class SinkUnavailableError(SinkError):
     """The target cannot be reached, is busy, or wants something mended that is not the data: the write is repeated.
 
-    `retry_after_s`: how long the target asks to be left alone.
+    `retry_after_s`: how long the target asks to be left alone. `progressed`: in this try the target took or refused,
+    for good, something of the cut that no try before had got that far with; so of one cut only so many can say it.
+    `reconnect`: the sink is to `connect` before the next try.
     """
 
     kind = "unavailable"
+    reconnect = True
 
-    def __init__(self, message: str, hint: str = "", *, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, message: str, hint: str = "", *, retry_after_s: float | None = None, progressed: bool = False
+    ) -> None:
         super().__init__(message, hint)
         self.retry_after_s = retry_after_s
+        self.progressed = progressed
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +145,8 @@ class Sink(Protocol[RowsT]):
         """Rows of a chunk's records. Pure, runs in a thread. Never raises for what a record holds."""
 
     async def connect(self) -> None:
-        """Reach the target and make what is missing there; repeated until it succeeds, and after each outage.
+        """Reach the target and make what is missing there; repeated until it succeeds, and after each outage (not where
+        the error of a write says that it needs no `reconnect`).
 
         Never called twice at once, but cuts of other topics may be on their way meanwhile: they are to go on, or to
         raise SinkUnavailableError.

@@ -42,10 +42,11 @@ class Target:
                     with self._stats.writing(cut.topic):
                         refusals = await self._sink.write(cut)
             except (SinkUnavailableError, TimeoutError) as err:
-                if connection == self._connection:
+                told = self._told(err, limit)
+                if told.reconnect and connection == self._connection:
                     # Another topic may have connected anew since; its connection is not the one that failed.
                     self._connected = False
-                await self._failed(self._told(err, limit), admission, cut, abandoned)
+                await self._failed(told, admission, cut, abandoned)
                 continue
             except BaseException:
                 self._breaker.let_go(admission)
@@ -80,11 +81,12 @@ class Target:
     async def _failed(
         self, err: SinkUnavailableError, admission: Admission, cut: Cut[Any], abandoned: Callable[[], bool]
     ) -> None:
-        pause_s = self._breaker.failed(admission, err.retry_after_s)
+        pause_s = self._breaker.failed(admission, err.retry_after_s, progressed=err.progressed)
         self._stats.failed(err.kind, err.message)
         log.warning(
             "target did not take a cut, it is tried again",
-            topic=cut.topic, rows=len(cut), error=err.message, hint=err.hint, breaker_open=self._breaker.is_open,
+            topic=cut.topic, rows=len(cut), error=err.message, hint=err.hint, progressed=err.progressed,
+            breaker_open=self._breaker.is_open,
         )  # fmt: skip
         while pause_s > 0 and not abandoned():
             await asyncio.sleep(min(pause_s, _SLICE_S))

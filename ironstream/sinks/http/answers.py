@@ -38,6 +38,12 @@ class Verdict:
     named: Mapping[str, str] = field(default_factory=dict)
 
 
+class AnsweredError(SinkUnavailableError):
+    """The target answered, and is to be asked again: the connection to it is good."""
+
+    reconnect = False
+
+
 class _Named(msgspec.Struct):
     id: str
     reason: str = "refused"
@@ -48,7 +54,7 @@ class _Answered(msgspec.Struct):
 
 
 def judge(answer: Answer, origin: str, now_s: float, shown: Callable[[str], str]) -> Verdict:
-    """What the answer says. Raises SinkUnavailableError for what may pass, or wants something mended that is no data.
+    """What the answer says. Raises AnsweredError for what may pass, or wants something mended that is no data.
 
     `shown` makes foreign text fit to be shown.
     """
@@ -61,9 +67,9 @@ def judge(answer: Answer, origin: str, now_s: float, shown: Callable[[str], str]
     if status in _DATA:
         return Verdict(whole=detail)
     if status in _BUSY or status >= 500:
-        raise SinkUnavailableError(detail, retry_after_s=retry_after_s(answer.headers, now_s))
+        raise AnsweredError(detail, retry_after_s=retry_after_s(answer.headers, now_s))
     hint = _NO_REDIRECT if 300 <= status < 400 else _HINTS.get(status, "check url and configuration of the sink")
-    raise SinkUnavailableError(detail, hint, retry_after_s=retry_after_s(answer.headers, now_s))
+    raise AnsweredError(detail, hint, retry_after_s=retry_after_s(answer.headers, now_s))
 
 
 def retry_after_s(headers: Mapping[str, str], now_s: float) -> float | None:
@@ -94,7 +100,7 @@ def _named(answer: Answer, origin: str, shown: Callable[[str], str]) -> dict[str
     if answer.status != 207 and (not is_json or not answer.body.strip()):
         return {}
     if not answer.whole:
-        raise SinkUnavailableError(
+        raise AnsweredError(
             f"{origin} answered {answer.status} with more than can be read, so what it refused is not known",
             "let it answer uncompressed and shorter, or raise max_response_bytes",
         )
@@ -107,7 +113,7 @@ def _named(answer: Answer, origin: str, shown: Callable[[str], str]) -> dict[str
     except (ValueError, RecursionError):
         named = []
     if not named:
-        raise SinkUnavailableError(
+        raise AnsweredError(
             f"{origin} answered {answer.status}, and which records it refused cannot be read from its answer",
             'it must answer {"refused": [{"id": "<id of a record>", "reason": "<why>"}, …]}',
         )

@@ -11,13 +11,13 @@ from typing import Final, Literal
 
 from ironstream.sinks.bisect import bisect
 from ironstream.sinks.http import signing
-from ironstream.sinks.http.answers import Verdict, judge
+from ironstream.sinks.http.answers import AnsweredError, Verdict, judge
 from ironstream.sinks.http.client import Answer, HttpClient
 from ironstream.sinks.http.messages import Message, batches
 from ironstream.sinks.http.oauth import OAuthTokens
 from ironstream.sinks.http.progress import Progress
 from ironstream.sinks.http.urls import Target
-from ironstream.sinks.sink import Refusal, SinkContext, SinkUnavailableError
+from ironstream.sinks.sink import Refusal, SinkContext
 
 BodyFormat = Literal["json", "ndjson", "single"]
 REFUSED: Final = "refused"
@@ -63,14 +63,13 @@ class Delivery:
         """Send all; places of refusals are those of the messages. Raises SinkUnavailableError."""
         if not messages:
             return []
-        answered = self._progress.begin(topic, messages[0].id)
         refusals: list[Refusal] = []
         at = 0
-        for batch in batches(messages, self._form.max_records, self._form.max_body_bytes):
-            found = await self._batch(topic, batch, answered)
-            refusals += [Refusal(at + place, REFUSED, detail) for place, detail in sorted(found.items())]
-            at += len(batch)
-        self._progress.finish(topic)
+        with self._progress.attempt(topic, messages[0].id) as answered:
+            for batch in batches(messages, self._form.max_records, self._form.max_body_bytes):
+                found = await self._batch(topic, batch, answered)
+                refusals += [Refusal(at + place, REFUSED, detail) for place, detail in sorted(found.items())]
+                at += len(batch)
         return refusals
 
     async def _batch(self, topic: str, batch: Sequence[Message], answered: dict[str, Verdict]) -> dict[int, str]:
@@ -110,7 +109,7 @@ class Delivery:
         verdict = judge(answer, self._target.origin, self._clock(), self._client.shown)
         unknown = verdict.named.keys() - {row.id for row in rows}
         if unknown:
-            raise SinkUnavailableError(
+            raise AnsweredError(
                 f"{self._target.origin} refused {len(unknown)} records of {topic} that were not sent to it, "
                 f"as {self._client.shown(min(unknown))!r}",
                 "`id` of a refused record must be the `id` that it was sent with",

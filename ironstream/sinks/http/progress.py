@@ -7,7 +7,11 @@ cut is through. It is only ever a saving: without it, as after a crash, requests
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Generic, TypeVar
+
+from ironstream.sinks.progress import progress_told
 
 OutcomeT = TypeVar("OutcomeT")
 
@@ -18,13 +22,17 @@ class Progress(Generic[OutcomeT]):
     def __init__(self) -> None:
         self._topics: dict[str, tuple[str, dict[str, OutcomeT]]] = {}
 
-    def begin(self, topic: str, first: str) -> dict[str, OutcomeT]:
-        """Outcomes so far, by key of the request, of the topic's cut that begins with the record `first`."""
+    @contextmanager
+    def attempt(self, topic: str, first: str) -> Iterator[dict[str, OutcomeT]]:
+        """A try to write the topic's cut that begins with the record `first`: outcomes so far, by key of the request.
+
+        To be filled with what is answered. Left without an error, the cut is through; a SinkUnavailableError says
+        whether there are more outcomes than before.
+        """
         known = self._topics.get(topic)
         if known is None or known[0] != first:
             known = self._topics[topic] = (first, {})
-        return known[1]
-
-    def finish(self, topic: str) -> None:
-        """The topic's cut is through."""
+        answered = known[1]
+        with progress_told(lambda: len(answered)):
+            yield answered
         self._topics.pop(topic, None)

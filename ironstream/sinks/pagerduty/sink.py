@@ -14,7 +14,7 @@ from ironstream.engine.api import Chunk, Record
 from ironstream.errors import DecodeError
 from ironstream.sinks.columns.alarms import decode_transition
 from ironstream.sinks.columns.common import MALFORMED, data_records, time_of
-from ironstream.sinks.http.answers import Verdict, judge
+from ironstream.sinks.http.answers import AnsweredError, Verdict, judge
 from ironstream.sinks.http.client import Answer, HttpClient
 from ironstream.sinks.http.delivery import REFUSED
 from ironstream.sinks.http.progress import Progress
@@ -22,7 +22,7 @@ from ironstream.sinks.http.urls import target_of
 from ironstream.sinks.pagerduty.config import PagerDutyConfig
 from ironstream.sinks.pagerduty.events import event
 from ironstream.sinks.pagerduty.transitions import Call, Entry, calls
-from ironstream.sinks.sink import Cut, Limits, Prepared, Refusal, SinkUnavailableError
+from ironstream.sinks.sink import Cut, Limits, Prepared, Refusal
 
 _LIMITS: Final = Limits(rows=5000, age_s=2.0, write_timeout_s=600.0)
 """An alarm that clears within the age pages nobody; a backlog is few cuts, in which most alarms have their end."""
@@ -73,15 +73,14 @@ class PagerDutySink:
             return []
         config = self._config
         wanted = calls(entries, int(self._clock() * 1e6), self._min_severity, config.max_age_s)
-        answered = self._progress.begin(cut.topic, _name(entries[0]))
         refusals = []
-        for call in wanted:
-            verdict = answered.get(_name(call.entry))
-            if verdict is None:
-                verdict = answered[_name(call.entry)] = await self._send(call)
-            if verdict.whole is not None:
-                refusals.append(Refusal(call.row, REFUSED, verdict.whole))
-        self._progress.finish(cut.topic)
+        with self._progress.attempt(cut.topic, _name(entries[0])) as answered:
+            for call in wanted:
+                verdict = answered.get(_name(call.entry))
+                if verdict is None:
+                    verdict = answered[_name(call.entry)] = await self._send(call)
+                if verdict.whole is not None:
+                    refusals.append(Refusal(call.row, REFUSED, verdict.whole))
         return sorted(refusals, key=lambda refusal: refusal.place)
 
     async def close(self) -> None:
@@ -92,7 +91,7 @@ class PagerDutySink:
         body = event(call, self._key, self._config.links)
         answer = await self._client.post(self._target, body, {"Content-Type": "application/json"})
         if answer.status == 400 and _is_of_the_key(answer):
-            raise SinkUnavailableError(
+            raise AnsweredError(
                 f"{self._target.origin} does not know the routing key: "
                 f"{self._client.shown(answer.body.decode('utf-8', 'replace'))}",
                 'routing_key is the integration key of an "Events API v2" integration, 32 characters',

@@ -15,6 +15,7 @@ from ironstream.schemas import Schemas
 from ironstream.sinks.classes import DataClass, class_of
 from ironstream.sinks.columns import decode_columns
 from ironstream.sinks.columns.newest import newest
+from ironstream.sinks.progress import progress_told
 from ironstream.sinks.redis_twin import active_alarms, last_values, ring
 from ironstream.sinks.redis_twin.config import RedisTwinConfig
 from ironstream.sinks.redis_twin.connection import Connections
@@ -84,12 +85,15 @@ class RedisTwin:
         """
         # tens of ms for a full cut, which the loop has not
         changes = await asyncio.to_thread(self._changes, cut)
-        if self._config.cluster:
-            await self._apply_by_node(changes)
-        else:
-            for group in in_groups(changes, _READS_AT_ONCE):
-                await self._apply(group)
-                await asyncio.sleep(0)  # replies that are there already are read without a pause
+        written: list[Change] = []
+        # what an earlier try has set is nothing to write any more
+        with progress_told(lambda: len(written)):
+            if self._config.cluster:
+                await self._apply_by_node(changes, written)
+            else:
+                for group in in_groups(changes, _READS_AT_ONCE):
+                    await self._apply(group, written)
+                    await asyncio.sleep(0)  # replies that are there already are read without a pause
         return ()
 
     async def close(self) -> None:
@@ -101,17 +105,18 @@ class RedisTwin:
         table = pa.concat_tables([part.prepared.rows for part in cut.parts]).unify_dictionaries().combine_chunks()
         return way.changes(table.take(newest(table, way.key, way.order)), self._config)
 
-    async def _apply(self, group: Sequence[Change]) -> None:
+    async def _apply(self, group: Sequence[Change], written: list[Change]) -> None:
         async with self._connections.connection(group[0].key) as connection:
-            await apply(connection, group, self._config.timeout_s)
+            if await apply(connection, group, self._config.timeout_s):
+                written += group
 
-    async def _apply_by_node(self, changes: Sequence[Change]) -> None:
+    async def _apply_by_node(self, changes: Sequence[Change], written: list[Change]) -> None:
         # a transaction cannot reach over slots, and only the keys of one asset are sure to share one
         free = asyncio.Semaphore(_NODES_AT_ONCE)
 
         async def one(change: Change) -> None:
             async with free:
-                await self._apply([change])
+                await self._apply([change], written)
 
         try:
             async with asyncio.TaskGroup() as tasks:

@@ -49,8 +49,8 @@ def in_groups(changes: Iterable[Change], max_reads: int) -> Iterator[list[Change
         yield group
 
 
-async def apply(connection: AbstractConnection, changes: Sequence[Change], timeout_s: float) -> None:
-    """Make the changes in one transaction; `timeout_s` is for each of its round trips.
+async def apply(connection: AbstractConnection, changes: Sequence[Change], timeout_s: float) -> bool:
+    """Make the changes in one transaction; whether there was anything to write. `timeout_s` is for each round trip.
 
     Raises what Redis answers (redis.exceptions), SinkUnavailableError when other writers never let go.
     """
@@ -61,10 +61,10 @@ async def apply(connection: AbstractConnection, changes: Sequence[Change], timeo
         writes = [command for change in changes for command in change.decide([next(replies) for _ in change.reads])]
         if not writes:
             await _run(connection, [("UNWATCH",)], timeout_s)
-            return
+            return False
         # nil where a watched key was changed
         if (await _run(connection, [("MULTI",), *writes, ("EXEC",)], timeout_s))[-1] is not None:
-            return
+            return True
     raise SinkUnavailableError(
         f"Another writer keeps changing the twin: {TRIES} transactions in a row were given up",
         "Is another sink, or another deployment, writing with the same key_prefix?",
