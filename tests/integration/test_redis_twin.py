@@ -423,12 +423,39 @@ async def test_what_redis_has_against_a_write_becomes_a_hint(answer: str, hint: 
 async def test_an_outage_of_many_assets_of_a_cluster_is_one_error(monkeypatch: pytest.MonkeyPatch) -> None:
     sink = twin_of(1, cluster=True)
 
-    async def gone(group: Sequence[Any]) -> None:
+    async def gone(group: Sequence[Any], written: list[Any]) -> None:
         raise SinkUnavailableError(f"{group[0].key} has no node")
 
     monkeypatch.setattr(sink, "_apply", gone)
-    with pytest.raises(SinkUnavailableError, match="has no node"):
+    with pytest.raises(SinkUnavailableError, match="has no node") as caught:
         await put(sink, Topic.TELEMETRY_CLEAN, reading(1, 1, 5.0), reading(2, 2, 5.0, asset_id="pump-2"))
+    assert not caught.value.progressed
+
+
+@pytest.mark.parametrize("cluster", [False, True])
+async def test_an_outage_says_whether_some_assets_were_set_before_it(
+    port: int, look: redis.Redis, monkeypatch: pytest.MonkeyPatch, cluster: bool
+) -> None:
+    sink = twin_of(port)
+    await sink.connect()
+    # one after the other, each for itself
+    monkeypatch.setattr("ironstream.sinks.redis_twin.sink._READS_AT_ONCE", 1)
+    monkeypatch.setattr("ironstream.sinks.redis_twin.sink._NODES_AT_ONCE", 1)
+    monkeypatch.setattr(sink, "_config", sink._config.model_copy(update={"cluster": cluster}))
+    other = AssetKeys("ironstream", "acme", "north-works", "pump-2")
+    look.set(other.last, "of somebody else")
+    rows = [reading(1, 1, 5.0), reading(2, 2, 5.0, asset_id="pump-2")]
+
+    for progressed in (True, False):
+        with pytest.raises(SinkUnavailableError) as caught:
+            await put(sink, Topic.TELEMETRY_CLEAN, *rows)
+        assert caught.value.progressed is progressed
+        assert last(look)["value"] == 5.0
+
+    look.delete(other.last)
+    await put(sink, Topic.TELEMETRY_CLEAN, *rows)
+    await sink.close()
+    assert look.hexists(other.last, "temperature")
 
 
 async def test_the_kind_takes_its_three_topics_and_tests_its_target(port: int) -> None:

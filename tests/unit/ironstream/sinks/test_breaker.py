@@ -158,6 +158,79 @@ def test_an_absurd_wish_of_the_target_is_not_followed(asked: float, waits: float
     virtually(main())
 
 
+def test_failures_that_make_progress_never_open_it_and_each_waits_as_the_first() -> None:
+    async def main() -> None:
+        breaker = Breaker(1.0, 30.0, Random(5))
+        for _ in range(50):
+            assert 0.5 <= breaker.failed(await admitted(breaker), progressed=True) <= 1
+            assert not breaker.is_open
+
+    virtually(main())
+
+
+def test_progress_begins_the_count_again_and_what_fails_after_it_opens_the_breaker_as_ever() -> None:
+    async def main() -> None:
+        breaker = Breaker(1.0, 30.0, Random(6))
+        for _ in range(OPENS_AFTER - 1):
+            breaker.failed(await admitted(breaker))
+        pauses = [breaker.failed(await admitted(breaker), progressed=True)]
+        while not breaker.is_open:
+            pauses.append(breaker.failed(await admitted(breaker)))
+        assert [low <= pause <= 2 * low for low, pause in zip((0.5, 1, 2, 4), pauses[:-1], strict=True)] == [True] * 4
+        assert 0.5 <= await wait_s(breaker) <= 1
+
+    virtually(main())
+
+
+def test_a_probe_that_fails_with_progress_closes_it_for_all() -> None:
+    async def main() -> None:
+        breaker = await opened(Breaker(1.0, 30.0, Random(7)))
+        for _ in range(5):
+            await wait_s(breaker)
+        probe = await admitted(breaker)
+        waiting = [asyncio.create_task(admitted(breaker)) for _ in range(3)]
+        await asyncio.sleep(10)
+        assert 0.5 <= breaker.failed(probe, progressed=True) <= 1
+        assert not breaker.is_open
+        began = now()
+        assert not any(one.probe for one in await asyncio.gather(*waiting))
+        assert now() == began
+        while not breaker.is_open:
+            breaker.failed(await admitted(breaker))
+        assert 0.5 <= await wait_s(breaker) <= 1, "the pauses begin anew as well"
+
+    virtually(main())
+
+
+@pytest.mark.parametrize("probing", [False, True])
+def test_what_the_target_asks_for_holds_for_all_also_after_progress(probing: bool) -> None:
+    async def main() -> None:
+        breaker = await opened(Breaker(1.0, 30.0, Random(8))) if probing else Breaker(1.0, 30.0, Random(8))
+        assert breaker.failed(await admitted(breaker), 600.0, progressed=True) == 0.0
+        began = now()
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(breaker.admitted(nobody), 199)
+        assert (await admitted(breaker)).probe
+        assert 600 <= now() - began < 600.1
+
+    virtually(main())
+
+
+def test_progress_of_one_that_was_on_its_way_when_it_opened_does_not_close_it() -> None:
+    async def main() -> None:
+        breaker = Breaker(1.0, 30.0, Random(9))
+        late = await admitted(breaker)
+        breaker.failed(await admitted(breaker), retry_after_s=600)
+        assert breaker.failed(late, progressed=True) == 0.0
+        assert breaker.is_open
+        began = now()
+        assert (await admitted(breaker)).probe
+        assert 600 <= now() - began < 600.1
+
+    virtually(main())
+
+
 def test_an_abandoned_writer_does_not_wait() -> None:
     async def main() -> None:
         breaker = await opened(Breaker())

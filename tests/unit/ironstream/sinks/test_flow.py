@@ -490,6 +490,26 @@ def test_an_error_of_the_sink_beyond_its_own_comes_out_of_run() -> None:
     virtually(main())
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_drain_does_not_wait_for_a_flow_that_has_died(late: bool) -> None:
+    class Dies(Writer):
+        async def write(self, cut: Cut[Any], abandoned: Callable[[], bool]) -> Sequence[Refusal] | None:
+            await asyncio.sleep(5)
+            raise ZeroDivisionError("a defect")
+
+    async def main() -> None:
+        async with Rig(replace(LIMITS, by="partition"), writer=Dies()) as rig:
+            for number in range(4):
+                await rig.flow.put(records(0, 4, number), Followed())
+            await asyncio.sleep(2 if late else 100)
+            began = now()
+            await rig.flow.drain()
+            assert now() - began <= (5 if late else 0)
+            assert rig.running.done()
+
+    virtually(main())
+
+
 def test_the_clock_of_these_tests_says_when_nothing_can_happen_any_more() -> None:
     with pytest.raises(StalledError):
         virtually(_wait(asyncio.Event()))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from typing import Any
@@ -8,7 +9,8 @@ from typing import Any
 import pytest
 
 from ironstream.errors import ConfigurationError
-from ironstream.sinks.breaker import Breaker
+from ironstream.sinks.breaker import OPENS_AFTER, Breaker
+from ironstream.sinks.http.progress import Progress
 from ironstream.sinks.sink import Cut, Refusal, SinkUnavailableError
 from ironstream.sinks.stats import SinkStats
 from ironstream.sinks.target import Target
@@ -52,11 +54,34 @@ class Scripted:
         self.did.append("close")
 
 
-def away(retry_after_s: float | None = None) -> Do:
+def away(retry_after_s: float | None = None, progressed: bool = False) -> Do:
     async def fail() -> None:
-        raise SinkUnavailableError("away", "wait", retry_after_s=retry_after_s)
+        raise SinkUnavailableError("away", "wait", retry_after_s=retry_after_s, progressed=progressed)
 
     return fail
+
+
+class Api:
+    """A sink of `requests` requests a cut, which keeps what was answered; `fails` says whether one fails this time."""
+
+    def __init__(self, requests: int, fails: Callable[[int], bool]) -> None:
+        self._requests, self._fails = requests, fails
+        self._progress: Progress[bool] = Progress()
+        self.asked: Counter[int] = Counter()
+
+    async def connect(self) -> None:
+        pass
+
+    async def write(self, cut: Cut[Any]) -> Sequence[Refusal]:
+        with self._progress.attempt(cut.topic, "first") as answered:
+            for number in range(self._requests):
+                if str(number) in answered:
+                    continue
+                self.asked[number] += 1
+                if self._fails(number):
+                    raise SinkUnavailableError("busy")
+                answered[str(number)] = True
+        return ()
 
 
 async def stuck() -> None:
@@ -67,8 +92,8 @@ async def fine() -> None:
     pass
 
 
-def target_of(sink: Any, stats: SinkStats | None = None) -> Target:
-    return Target(sink, 60.0, stats or SinkStats("s"), Breaker(random=Random(5)))
+def target_of(sink: Any, stats: SinkStats | None = None, breaker: Breaker | None = None) -> Target:
+    return Target(sink, 60.0, stats or SinkStats("s"), breaker or Breaker(random=Random(5)))
 
 
 W = "write telemetry.clean"
@@ -86,6 +111,77 @@ def test_it_connects_once_and_again_after_each_failure() -> None:
     virtually(main())
     failing = ["connect", "connect", "connect", W, W, "connect", W, W, "connect", W]
     assert sink.did == [*failing, "close"]
+
+
+def test_a_failure_that_leaves_the_connection_good_needs_no_new_one() -> None:
+    class BusyError(SinkUnavailableError):
+        reconnect = False
+
+    async def busy() -> None:
+        raise BusyError("busy")
+
+    sink = Scripted(writes=[busy, busy, away(), busy])
+
+    async def main() -> None:
+        assert await target_of(sink).write(cut(), nobody) == ()
+
+    virtually(main())
+    assert sink.did == ["connect", W, W, W, "connect", W, W]
+
+
+def test_a_cut_that_gets_further_at_each_try_is_not_held_back_however_many_it_takes() -> None:
+    sink, breaker = Scripted(writes=[away(progressed=True)] * 20), Breaker(random=Random(5))
+
+    async def main() -> None:
+        began = now()
+        assert await target_of(sink, breaker=breaker).write(cut(), nobody) == ()
+        assert 10 <= now() - began <= 20
+        assert not breaker.is_open
+
+    virtually(main())
+    assert sink.did.count(W) == 21
+
+
+def test_what_a_target_asks_for_is_waited_for_also_when_it_took_a_part() -> None:
+    sink = Scripted(writes=[away(retry_after_s=100.0, progressed=True)] * 3)
+
+    async def main() -> None:
+        began = now()
+        assert await target_of(sink).write(cut(), nobody) == ()
+        assert 300 <= now() - began < 301
+
+    virtually(main())
+
+
+def test_an_api_that_fails_one_request_in_seven_takes_cuts_of_many() -> None:
+    random, breaker = Random(14), Breaker(random=Random(5))
+    sink = Api(21, lambda number: random.random() < 0.14)
+    opened = 0
+
+    async def main() -> None:
+        nonlocal opened
+        target, began = target_of(sink, breaker=breaker), now()
+        for _ in range(100):
+            assert await target.write(cut(), nobody) == ()
+            opened += breaker.is_open
+        assert now() - began < 100 * 6, "some tries of a second each"
+
+    virtually(main())
+    assert opened == 0
+    assert sink.asked.total() < 100 * 21 * 1.25
+
+
+def test_a_request_that_always_fails_is_asked_no_more_often_for_what_was_taken_before_it() -> None:
+    async def asked(poisoned: int) -> Counter[int]:
+        sink, breaker, began = Api(21, lambda number: number == poisoned), Breaker(random=Random(5)), now()
+        assert await target_of(sink, breaker=breaker).write(cut(), lambda: now() - began > 3600) is None
+        assert breaker.is_open
+        return sink.asked
+
+    alone, after_others = virtually(asked(0)), virtually(asked(7))
+    assert OPENS_AFTER + 3600 / 30 < alone[0] < OPENS_AFTER + 3600 / 15
+    assert abs(after_others[7] - alone[0]) <= 10, "as often as one that nothing was taken before"
+    assert [after_others[number] for number in range(21) if number != 7] == [1] * 7 + [0] * 13
 
 
 def test_a_write_that_takes_too_long_is_given_up_and_repeated() -> None:
