@@ -195,7 +195,7 @@ def test_a_probe_that_fails_with_progress_closes_it_for_all() -> None:
         began = now()
         assert not any(one.probe for one in await asyncio.gather(*waiting))
         assert now() == began
-        while not breaker.is_open:
+        for _ in range(OPENS_AFTER - 1):
             breaker.failed(await admitted(breaker))
         assert 0.5 <= await wait_s(breaker) <= 1, "the pauses begin anew as well"
 

@@ -127,7 +127,7 @@ async def test_a_failure_says_whether_this_try_got_further(progress: int) -> Non
         (Reply(503), False),
         (Reply(403), False),
         (Reply(207, {"refused": [{"id": "of nobody"}]}), False),
-        (Reply(207, {"refused": 7}), False),
+        (Reply(207, ["unreadable"]), False),
         (Reply(cut=True), True),
     ],
 )
