@@ -31,9 +31,9 @@ class SinkError(IronstreamError):
 class SinkUnavailableError(SinkError):
     """The target cannot be reached, is busy, or wants something mended that is not the data: the write is repeated.
 
-    `retry_after_s`: how long the target asks to be left alone. `progressed`: in this try the target took or refused,
-    for good, something of the cut that no try before had got that far with; so of one cut only so many can say it.
-    `reconnect`: the sink is to `connect` before the next try.
+    `retry_after_s`: how long the target asks to be left alone. `progressed`: in this try the target took or refused
+    for good something of the cut that it had not before; a step that is only repeated is no progress. `reconnect`: the
+    sink is to `connect` before the next try.
     """
 
     kind = "unavailable"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from pathlib import Path
@@ -65,6 +66,19 @@ async def test_what_was_gathered_is_written_before_a_graceful_end(deployment: Se
         assert await sink.stopped() == 0, sink.said()
     assert len(rows_of(target)) == 200
     assert sum(offset or 0 for offset in (await rig.offsets("store", Topic.TELEMETRY_CLEAN)).values()) == 200
+
+
+async def test_what_breaks_at_a_graceful_end_ends_it_at_once_with_a_code(deployment: Settings, target: Path) -> None:
+    await asyncio.to_thread(target.mkdir)  # no outage, but nothing that this sink could ever write to
+    rig = await rig_of(deployment, target, age_s=1000.0, rows=100_000)
+    await rig.say(Topic.TELEMETRY_CLEAN, values(200))
+    with rig.process("store") as sink:
+        await sink.shows("/metrics", 'ironstream_sink_rows_waiting{sink="store",topic="telemetry.clean"} 200')
+        assert await sink.stopped() != 0, sink.said()
+        assert "IsADirectoryError" in sink.said()
+        # had it waited for what nobody writes any more, it would have been cut off before this
+        assert "_Flows]: Stopping" in sink.said()
+    assert set((await rig.offsets("store", Topic.TELEMETRY_CLEAN)).values()) <= {None, 0}
 
 
 @pytest.mark.parametrize("crash_at", ["before_write:2", "after_write:2", "before_offsets:1"])
