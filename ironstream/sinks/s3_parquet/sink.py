@@ -44,6 +44,7 @@ from ironstream.engine.api import Chunk
 from ironstream.engine.crashpoints import crash_point
 from ironstream.sinks.classes import DataClass
 from ironstream.sinks.columns import decode_columns
+from ironstream.sinks.progress import progress_told
 from ironstream.sinks.s3_parquet.chain import Chain
 from ironstream.sinks.s3_parquet.chains import Chains
 from ironstream.sinks.s3_parquet.config import S3ParquetConfig
@@ -80,6 +81,8 @@ class S3ParquetSink:
         self._chains = Chains(store)
         self._sessions: dict[str, tuple[int, int]] = {}
         """By stem: from where to where cuts have followed each other without a hole, all of them written."""
+        self._made = 0
+        """Files, so that a try that makes some of a cut's is known from one that makes none."""
         self.left_out = 0
 
     @property
@@ -110,11 +113,13 @@ class S3ParquetSink:
         """Write a cut, directory by directory; see the module for why a repeat leaves each row once."""
         if not cut.parts:
             return ()
-        origin, left_out = self._origin(cut), 0
+        origin = self._origin(cut)
         # the iterator is advanced in a thread: it copies what it yields
         remaining = groups(cut, TIME_COLUMN[origin.data_class])
-        while (group := await asyncio.to_thread(next, remaining, None)) is not None:
-            left_out += len(group.offsets) - await self._write_group(origin, group)
+        left_out = 0
+        with progress_told(lambda: self._made):
+            while (group := await asyncio.to_thread(next, remaining, None)) is not None:
+                left_out += len(group.offsets) - await self._write_group(origin, group)
         if left_out:
             self.left_out += left_out
             _LOG.info(
@@ -178,4 +183,5 @@ class S3ParquetSink:
             return None
         crash_point("in_write")
         chain.add(extent)
+        self._made += 1
         return len(new)

@@ -250,6 +250,33 @@ async def test_the_prefix_of_a_deployment_is_in_the_names(tmp_path: Path) -> Non
     assert files_below(tmp_path)[0].endswith(f"/east.telemetry.clean-3-{0:020}.parquet")
 
 
+class Failing(LocalStore):
+    """Fails at each put for which it is told to."""
+
+    def __init__(self, root: Path, fails: list[bool]) -> None:
+        super().__init__(root)
+        self.fails = fails
+
+    async def create(self, path: str, body: bytes) -> bool:
+        if self.fails.pop(0):
+            raise SinkUnavailableError("busy")
+        return await super().create(path, body)
+
+
+async def test_a_try_that_made_some_of_the_files_says_so_and_one_that_made_none_does_not(tmp_path: Path) -> None:
+    sink = sink_of(config_of(tmp_path), Failing(tmp_path, [True, False, True, True, False]))
+    await sink.connect()
+    cut = cut_of(sink, log_of(40, tenants=("acme", "zeta")))
+    told = []
+    for _ in range(3):
+        with pytest.raises(SinkUnavailableError) as caught:
+            await sink.write(cut)
+        told.append(caught.value.progressed)
+    await sink.write(cut)
+    assert told == [False, True, False]
+    assert offsets_in(tmp_path) == list(range(40))
+
+
 async def test_a_damaged_file_stops_the_partition_and_says_what_to_do(tmp_path: Path) -> None:
     sink = await opened(tmp_path)
     await sink.write(cut_of(sink, log_of(10)))
