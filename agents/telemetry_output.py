@@ -39,10 +39,10 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class _QualitySummary(msgspec.Struct, gc=False):
-    good_samples: int
-    suspect_samples: int
-    uncertain_samples: int
-    bad_samples: int
+    good: int
+    suspect: int
+    uncertain: int
+    bad: int
     pct_good: float
 
 

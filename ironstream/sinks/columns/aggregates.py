@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -21,7 +21,6 @@ _VALUES: Final = (
     "avg", "min", "max", "stddev", "count", "p50", "p95", "p99", "first", "last", "time_weighted_avg",
 )  # fmt: skip
 _QUALITY: Final = ("good", "suspect", "uncertain", "bad", "pct_good")
-_QUALITY_OF_WIRE: Final = {name: f"{name}_samples" if name != "pct_good" else name for name in _QUALITY}
 _WHOLE: Final = frozenset(("count", "good", "suspect", "uncertain", "bad"))
 
 
@@ -57,7 +56,7 @@ _LINE: Final = pa.schema(
         ("final", pa.bool_()),
         ("aggregates", pa.struct([(name, _number_type(name)) for name in _VALUES])),
         ("percentile_method", pa.string()),
-        ("quality_summary", pa.struct([(wire, _number_type(name)) for name, wire in _QUALITY_OF_WIRE.items()])),
+        ("quality_summary", pa.struct([(name, _number_type(name)) for name in _QUALITY])),
         ("topology_version", pa.int64()),
     ]
 )
@@ -83,10 +82,10 @@ class _Values(msgspec.Struct):
 
 
 class _Quality(msgspec.Struct):
-    good_samples: int | None = None
-    suspect_samples: int | None = None
-    uncertain_samples: int | None = None
-    bad_samples: int | None = None
+    good: int | None = None
+    suspect: int | None = None
+    uncertain: int | None = None
+    bad: int | None = None
     pct_good: float | None = None
 
 
@@ -118,8 +117,8 @@ def _fast(chunk: Chunk) -> Prepared[pa.Table] | None:
     if lines is None or any(lines[name].null_count for name in _OBJECTS):
         return None
     columns: dict[str, Any] = {name: lines[name] for name in SCHEMA.names if name in lines.column_names}
-    columns |= _nested(lines, "aggregates", {name: name for name in _VALUES})
-    columns |= _nested(lines, "quality_summary", _QUALITY_OF_WIRE)
+    columns |= _nested(lines, "aggregates", _VALUES)
+    columns |= _nested(lines, "quality_summary", _QUALITY)
     try:
         columns |= {name: common.times(lines[name]) for name in ("window_start", "window_end")}
         common.within(lines["revision"], 0, 2**31 - 1)
@@ -134,10 +133,10 @@ def _fast(chunk: Chunk) -> Prepared[pa.Table] | None:
     return Prepared(table, places, table.nbytes)
 
 
-def _nested(lines: pa.Table, field: str, names: Mapping[str, str]) -> dict[str, Any]:
-    """Columns by name, from an object whose fields have the names of the wire."""
+def _nested(lines: pa.Table, field: str, names: Sequence[str]) -> dict[str, Any]:
+    """Columns of the fields of an object."""
     found = lines[field].combine_chunks()
-    return {name: pc.struct_field(found, wire) for name, wire in names.items()}
+    return {name: pc.struct_field(found, name) for name in names}
 
 
 def _slow(chunk: Chunk) -> Prepared[pa.Table]:
@@ -163,6 +162,6 @@ def _row(value: bytes | None) -> dict[str, Any]:
     return {
         **{name: getattr(one, name) for name in _Aggregate.__struct_fields__},
         **{name: getattr(one.aggregates, name) for name in _VALUES},
-        **{name: getattr(one.quality_summary, wire) for name, wire in _QUALITY_OF_WIRE.items()},
+        **{name: getattr(one.quality_summary, name) for name in _QUALITY},
         **times,
     }

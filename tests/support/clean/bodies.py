@@ -45,7 +45,7 @@ def aggregate(
         "revision": revision, "final": False, "aggregates": values | dict(aggregates or {}),
         "percentile_method": "exact", "topology_version": 3,
         "quality_summary": {
-            "good_samples": 60, "suspect_samples": 0, "uncertain_samples": 0, "bad_samples": 0, "pct_good": 100.0,
+            "good": 60, "suspect": 0, "uncertain": 0, "bad": 0, "pct_good": 100.0,
         },
     }  # fmt: skip
     return _SERIES | body | fields

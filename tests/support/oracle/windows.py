@@ -46,7 +46,7 @@ class Window:
         """What is told of it; `sorted` holds the values, from which `percentile` follows."""
         rows = sorted((time, value) for time, value, code in self.rows if code != "BAD" and value is not None)
         codes = [code for _, _, code in self.rows]
-        summary: dict[str, float] = {f"{name.lower()}_samples": codes.count(name) for name in CODES}
+        summary: dict[str, float] = {name.lower(): codes.count(name) for name in CODES}
         summary["pct_good"] = round(100 * codes.count("GOOD") / len(codes), 2)
         if not rows:
             return {"count": 0, "quality_summary": summary}

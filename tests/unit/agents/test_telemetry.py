@@ -227,7 +227,7 @@ def test_a_window_of_bad_readings_alone_is_told_without_values() -> None:
     got = run(log.records, topology)
     for at_s in (0, 1):
         (said,) = got.revisions[("pump", "temperature"), 1_000_000, START_S + at_s]
-        assert said["quality_summary"]["bad_samples"] == 1
+        assert said["quality_summary"]["bad"] == 1
         assert said["aggregates"] == dict.fromkeys(said["aggregates"]) | {"count": 0}
 
 

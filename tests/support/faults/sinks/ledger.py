@@ -95,7 +95,7 @@ def row_of(record: Logged, body: dict[str, Any]) -> Row:
             return Row(key, body["transition"], (*texts, *times, _canonical(body["value"])))
     numbers = [exact(body["aggregates"][name]) for name in NUMBERS]
     summary = body["quality_summary"]
-    qualities = [exact(summary[name if name == "pct_good" else f"{name}_samples"]) for name in QUALITIES]
+    qualities = [exact(summary[name]) for name in QUALITIES]
     key = (*who, body["parameter"], us_of(body["window_start"]))
     return Row(key, body["revision"], (us_of(body["window_end"]), body["final"], body["unit"], *numbers, *qualities))
 

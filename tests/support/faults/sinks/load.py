@@ -155,7 +155,7 @@ class Plant:
             "aggregates": {name: rnd.gauss(20, 5) for name in names} | {"count": rnd.randint(1, 60)},
             "percentile_method": "exact",
             "quality_summary": {
-                "good_samples": 50, "suspect_samples": revision, "uncertain_samples": 0, "bad_samples": 1,
+                "good": 50, "suspect": revision, "uncertain": 0, "bad": 1,
                 "pct_good": 98.0,
             },
             "topology_version": 1,

@@ -30,7 +30,7 @@ READING = WHO | {
 WINDOW = WHO | {
     "parameter": "temperature", "unit": "degC", "window_start": TIME, "window_end": TIME, "size_s": 60, "revision": 0,
     "final": True, "aggregates": {"avg": 1.5, "min": 1.0, "max": 2.0, "count": 3}, "percentile_method": "exact",
-    "quality_summary": {"good_samples": 3, "pct_good": 100.0}, "topology_version": 2,
+    "quality_summary": {"good": 3, "pct_good": 100.0}, "topology_version": 2,
 }  # fmt: skip
 EVENT = WHO | {"type": "state", "from": "a", "to": {"b": 1}, "timestamps": {"device_time": TIME}, "details": {"x": 1}}
 ALARM = WHO | {
@@ -225,7 +225,7 @@ def test_a_reading_is_read_alike_alone_and_among_others(
         {"revision": 2**31}, {"revision": -1}, {"size_s": 2**31}, {"topology_version": 2**40}, {"final": None},
         {"aggregates": None}, {"quality_summary": None}, {"aggregates": {"count": 2**63}},
         {"aggregates": {"avg": "RAW NaN"}}, {"aggregates": {"avg": 10**400}},
-        {"quality_summary": {"good_samples": 2**64}},
+        {"quality_summary": {"good": 2**64}},
         {"window_start": None}, {"window_start": "1600-01-01T00:00:00Z"}, {"window_end": "never"}, {"tenant_id": None},
     ],
     ids=str,

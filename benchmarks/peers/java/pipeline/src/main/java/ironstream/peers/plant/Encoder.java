@@ -184,10 +184,10 @@ final class Encoder {
   }
 
   private static void qualities(JsonGenerator json, int[] counts) throws IOException {
-    json.writeNumberField("good_samples", counts[0]);
-    json.writeNumberField("suspect_samples", counts[1]);
-    json.writeNumberField("uncertain_samples", counts[2]);
-    json.writeNumberField("bad_samples", counts[3]);
+    json.writeNumberField("good", counts[0]);
+    json.writeNumberField("suspect", counts[1]);
+    json.writeNumberField("uncertain", counts[2]);
+    json.writeNumberField("bad", counts[3]);
     int all = Math.max(1, counts[0] + counts[1] + counts[2] + counts[3]);
     json.writeNumberField("pct_good", Math.round(10_000.0 * counts[0] / all) / 100.0);
   }

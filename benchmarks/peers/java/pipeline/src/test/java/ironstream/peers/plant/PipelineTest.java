@@ -107,7 +107,7 @@ class PipelineTest {
     assertTrue(sent.contains("dlq.invalid_telemetry range"));
     String window = on("telemetry.1s").findFirst().orElseThrow();
     assertTrue(window.contains("\"count\":1,"), window);
-    assertTrue(window.contains("\"bad_samples\":1,\"pct_good\":50.0"), window);
+    assertTrue(window.contains("\"bad\":1,\"pct_good\":50.0"), window);
   }
 
   @Test
