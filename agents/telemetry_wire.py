@@ -18,12 +18,13 @@ from ironstream.codec import Extra, WireReading, encode_reading, encode_with
 from ironstream.contract import DEFAULT_PART, Quality
 from ironstream.domain.batch import Reason
 from ironstream.domain.rules import SeriesRules
-from ironstream.domain.times import MAX_US, to_iso, to_us
+from ironstream.domain.times import MAX_US, to_iso
 from ironstream.engine.api import Headers
 from ironstream.kernels.clean_avro import plan_clean_avro
 from ironstream.kernels.clean_text import plan_clean_readings
 from ironstream.kernels.layout import TAKEN, TAKEN_AVRO, TAKEN_LONG
 from ironstream.schemas import CLEAN, frame
+from ironstream.schemas.clean import to_record
 
 Stream = tuple[str | None, str | None, str, str, str | None, str | None]
 """tenant, site, asset, parameter, unit, boot: as a reading says them"""
@@ -137,16 +138,8 @@ class AvroWire:
         return _encode(_TIME, {"kafka_time": min(max(us, 0), MAX_US)})
 
     def encode(self, reading: WireReading, extra: Extra | None) -> bytes:
-        """Framed Avro; unknown fields as JSON in `extra`."""
-        said: dict[str, Any] = msgspec.to_builtins(reading)
-        times = said.pop("timestamps")
-        value = reading.value
-        record = {"quality_reasons": [], "schema_version": 1} | said
-        record["value"] = None if value is None else float(value)
-        record["timestamps"] = {name: _us(times.get(name)) for name in ("device_time", "gateway_time")}
-        record["kafka_time"] = _us(times.get("kafka_time"))
-        record["extra"] = msgspec.json.encode(extra).decode() if extra else None
-        return self._frame + _encode(self._schema, record)
+        """Framed Avro; what the schema has no field for is JSON in `extra`."""
+        return self._frame + _encode(self._schema, to_record(msgspec.to_builtins(reading), extra or {}))
 
 
 def _part_of(first: str, last: str) -> Any:
@@ -166,7 +159,3 @@ def _encode(schema: Any, record: dict[str, Any]) -> bytes:
     out = BytesIO()
     fastavro.schemaless_writer(out, schema, record)
     return out.getvalue()
-
-
-def _us(time: str | int | float | None) -> int | None:
-    return None if time is None else to_us(time)

@@ -30,6 +30,7 @@ from ironstream.kernels.layout import (
     SEQ,
     VERSION,
 )
+from ironstream.schemas.clean import to_json
 
 _HERE: Final = Path(__file__).parent
 TARGETS: Final = {
@@ -89,6 +90,7 @@ class Schemas:
                     )
                 self._schemas[int(path.stem)] = load(path)
         self._parsed = {number: fastavro.parse_schema(schema) for number, schema in self._schemas.items()}
+        self._clean = [number for number, schema in self._schemas.items() if _same(schema, CLEAN)]
 
     @cached_property
     def readings(self) -> dict[int, Program]:
@@ -99,16 +101,16 @@ class Schemas:
     @property
     def clean_id(self) -> int:
         """The id of our schema of clean readings. Raises ConfigurationError where no file has it."""
-        for number, schema in self._schemas.items():
-            if _same(schema, CLEAN):
-                return number
+        if self._clean:
+            return self._clean[0]
         raise ConfigurationError(
             "No schema of clean readings is among the schema files, and the output is to be Avro.",
             f"Copy {_HERE / 'clean_reading.avsc'} into IRONSTREAM_SCHEMAS, named after the id it shall have (2.avsc).",
         )
 
     def decode(self, value: bytes) -> dict[str, Any]:
-        """A framed record as JSON would say it: times as ISO-8601, bytes as text. Raises DecodeError."""
+        """A framed record as JSON would say it: times as ISO-8601, bytes as text, our clean readings as agents write
+        them in JSON. Raises DecodeError."""
         number = int.from_bytes(value[1:FRAME_BYTES], "big")
         schema = self._parsed.get(number) if len(value) >= FRAME_BYTES else None
         if schema is None:
@@ -123,7 +125,8 @@ class Schemas:
             raise DecodeError("value", f"longer than a record of schema {number}")
         if not isinstance(found, dict):
             raise DecodeError("value", f"schema {number} is not that of a record")
-        return {name: _plain(one) for name, one in found.items()}
+        said = {name: _plain(one) for name, one in found.items()}
+        return to_json(said) if number in self._clean else said
 
 
 def _same(schema: Schema, ours: Schema) -> bool:

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from agents.alarms import logic_factory as alarms_of
 from agents.events import logic_factory as events_of
 from agents.telemetry import TelemetryPartition
+from agents.telemetry_wire import Wire
+from ironstream.codec import NO_SCHEMAS
 from ironstream.engine.api import PartitionLogic
+from ironstream.schemas import Schemas
 from ironstream.topology.compile import CompiledTopology
 from tests.support.engine import MemoryRecord, MemoryStore, RecordedOutputs, Sent, chunk, record
 
@@ -22,11 +25,17 @@ CLEAN: tuple[str, ...] = (
 
 
 def clean_log(
-    records: Sequence[MemoryRecord], topology: CompiledTopology, partition: int = 0
+    records: Sequence[MemoryRecord],
+    topology: CompiledTopology,
+    partition: int = 0,
+    *,
+    schemas: Schemas = NO_SCHEMAS,
+    wire: Wire | None = None,
 ) -> dict[str, list[MemoryRecord]]:
     """Every clean topic that the agents make of a log of telemetry.raw."""
     out = RecordedOutputs()
-    _run(TelemetryPartition(MemoryStore(), partition, topology), "telemetry.raw", records, partition, out)
+    telemetry = TelemetryPartition(MemoryStore(), partition, topology, schemas=schemas, wire=wire)
+    _run(telemetry, "telemetry.raw", records, partition, out)
     for topic, factory in (("events.raw", events_of), ("alarms.raw", alarms_of)):
         logic = factory(topology)(MemoryStore(), partition)
         _run(logic, topic, logged(out.to(topic)), partition, out)

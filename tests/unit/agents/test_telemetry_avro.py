@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -16,13 +15,13 @@ from hypothesis import strategies as st
 
 from agents.telemetry import logic_factory
 from agents.telemetry_wire import AvroWire, JsonWire
-from ironstream import schemas as package
 from ironstream.domain.times import to_us
-from ironstream.schemas import CLEAN, OURS, Schemas, frame
+from ironstream.schemas import CLEAN, Schemas, frame
+from tests.support.avro import CLEAN_ID, READING_ID, as_avro, avro, schema_folder
 from tests.support.engine import MemoryRecord, MemoryStore, RecordedOutputs, chunk
 from tests.support.telemetry import Log, message, topology_of
 
-READING_ID, CLEAN_ID, FOREIGN_ID = 7, 8, 9
+FOREIGN_ID = 9
 TOPOLOGY = """
 version: 1
 sites: [{id: works, name: The works}]
@@ -52,24 +51,9 @@ topology = topology_of(TOPOLOGY)
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("schemas")
-    here = Path(package.__file__).parent
-    shutil.copy(here / "reading.avsc", made / f"{READING_ID}.avsc")
-    shutil.copy(here / "clean_reading.avsc", made / f"{CLEAN_ID}.avsc")
+    made = schema_folder(tmp_path_factory.mktemp("schemas"))
     (made / f"{FOREIGN_ID}.avsc").write_text(json.dumps(FOREIGN))
     return made
-
-
-def avro(schema: Any, schema_id: int, body: dict[str, Any]) -> bytes:
-    out = BytesIO()
-    fastavro.schemaless_writer(out, fastavro.parse_schema(schema), body)
-    return frame(schema_id) + out.getvalue()
-
-
-def as_avro(body: dict[str, Any]) -> bytes:
-    """A reading of JSON in our schema."""
-    times = {name: to_us(time) for name, time in body["timestamps"].items()}
-    return avro(OURS, READING_ID, {"schema_version": 1} | body | {"timestamps": times})
 
 
 def run(records: list[MemoryRecord], folder: Path, *, out_avro: bool, cuts: tuple[int, ...] = ()) -> RecordedOutputs:
