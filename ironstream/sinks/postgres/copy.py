@@ -17,7 +17,8 @@ _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER: Final = b"\xff\xff"
 _EPOCH_US: Final = 946_684_800_000_000
 """2000-01-01, from which PostgreSQL counts, in µs since 1970."""
-_TEXT_OID: Final = 25
+_OIDS: Final = {"text[]": 25, "bytea[]": 17}
+"""Types of the elements of lists."""
 _FIXED: Final = {
     "smallint": ">i2",
     "integer": ">i4",
@@ -61,7 +62,10 @@ Encoded = Mapping[str, "_Fixed | _Varying"]
 
 
 def encode_columns(types: Mapping[str, str], columns: Mapping[str, pa.Array]) -> Encoded:
-    """Columns in the form that rows are put together from. `types` are PostgreSQL's: text, text[], integer, …"""
+    """Columns in the form that rows are put together from. `types` are PostgreSQL's: text, text[], integer, …
+
+    The bytes of a text are those of bytea; only a list says of what it is one.
+    """
     return {name: _column(kind, columns[name]) for name, kind in types.items()}
 
 
@@ -84,8 +88,8 @@ def encode_rows(columns: Encoded, rows: Rows) -> memoryview:
 
 def _column(kind: str, column: pa.Array) -> _Fixed | _Varying:
     nulls = _nulls(column)
-    if kind == "text[]":
-        return _lists(column, nulls)
+    if kind in _OIDS:
+        return _lists(column, nulls, _OIDS[kind])
     if kind == "text":
         return _texts(column, nulls)
     if kind == "timestamptz":
@@ -127,7 +131,7 @@ def _bytes(texts: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArr
     return content, places[:-1], places[1:]
 
 
-def _lists(column: pa.Array, nulls: NDArray[np.bool_]) -> _Varying:
+def _lists(column: pa.Array, nulls: NDArray[np.bool_], oid: int) -> _Varying:
     """Lists of texts; there are few different ones, and an empty list is null."""
     lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
     texts = pc.dictionary_encode(pc.fill_null(column.flatten(), ""))
@@ -139,7 +143,7 @@ def _lists(column: pa.Array, nulls: NDArray[np.bool_]) -> _Varying:
         rows = np.flatnonzero(lengths == length)
         lists = codes[starts[rows][:, None] + np.arange(length)]
         distinct, which = np.unique(lists, axis=0, return_inverse=True)
-        made = [_list([words[code] for code in one]) for one in distinct]
+        made = [_list([words[code] for code in one], oid) for one in distinct]
         stops = np.cumsum([len(one) for one in made]) + len(blob)
         blob += b"".join(made)
         ends[rows] = stops[which.ravel()]
@@ -147,7 +151,7 @@ def _lists(column: pa.Array, nulls: NDArray[np.bool_]) -> _Varying:
     return _Varying(np.array(np.frombuffer(bytes(blob), np.uint8)), begins, ends, nulls | (lengths == 0))
 
 
-def _list(texts: Sequence[bytes]) -> bytes:
-    numbers: tuple[Any, ...] = (1, 0, _TEXT_OID, len(texts), 1)
+def _list(texts: Sequence[bytes], oid: int) -> bytes:
+    numbers: tuple[Any, ...] = (1, 0, oid, len(texts), 1)
     head = b"".join(number.to_bytes(4, "big") for number in numbers)
     return head + b"".join(len(text).to_bytes(4, "big") + text for text in texts)

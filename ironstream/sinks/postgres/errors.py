@@ -68,7 +68,7 @@ def as_sink_or_row_errors(place: str) -> Iterator[None]:
 
 def _of(error: asyncpg.PostgresError, place: str) -> Exception:
     code = error.sqlstate or ""
-    said = "; ".join(str(error).splitlines()) + (f" ({code})" if code else "")
+    said = refusal_text(str(error), code)
     message = f"{place}: {said}"
     if code == "23514" and error.constraint_name is None:
         # no constraint refuses the row: it has no partition any more
@@ -76,6 +76,11 @@ def _of(error: asyncpg.PostgresError, place: str) -> Exception:
     if code[:2] in _ROWS:
         return RefusedError(said)
     return SinkUnavailableError(message, _HINTS.get(code) or _HINTS.get(code[:2], ""))
+
+
+def refusal_text(said: str, code: str) -> str:
+    """The server's words on one line, with their SQLSTATE."""
+    return "; ".join(said.splitlines()) + (f" ({code})" if code else "")
 
 
 class PartitionGoneError(SinkUnavailableError):

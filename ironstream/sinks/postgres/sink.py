@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -15,10 +16,9 @@ from numpy.typing import NDArray
 
 from ironstream.engine.api import Chunk
 from ironstream.engine.crashpoints import crash_point
-from ironstream.sinks.bisect import bisect
 from ironstream.sinks.columns import decode_columns
 from ironstream.sinks.columns.names import names_of
-from ironstream.sinks.postgres import retention, series, timescale
+from ironstream.sinks.postgres import retention, series, sifting, timescale
 from ironstream.sinks.postgres.config import PostgresConfig, TimescaleConfig
 from ironstream.sinks.postgres.connections import Connections
 from ironstream.sinks.postgres.copy import Encoded, encode_columns, encode_rows
@@ -31,7 +31,7 @@ from ironstream.sinks.postgres.errors import (
 from ironstream.sinks.postgres.migrations import lock_statement
 from ironstream.sinks.postgres.partitions import Partitions
 from ironstream.sinks.postgres.rows import checked, columns_of, days_of, gather, in_order, superseded
-from ironstream.sinks.postgres.statements import quoted, stage_name, write_statements
+from ironstream.sinks.postgres.statements import stage_name, write_statements
 from ironstream.sinks.postgres.store import Store
 from ironstream.sinks.postgres.tables import ALARM_JOURNAL, STANDARD_SIZES, Table, aggregates, size_s, table_of
 from ironstream.sinks.sink import Cut, Limits, Prepared, Refusal, SinkContext, SinkError
@@ -40,6 +40,15 @@ _log = structlog.get_logger(__name__)
 _LIMITS: Final = Limits(rows=50_000)
 _REFUSED: Final = "refused"
 Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What is to be written: columns as Arrow and as bytes, and which of their rows in which order."""
+
+    columns: Mapping[str, pa.Array]
+    encoded: Encoded
+    order: Rows
 
 
 def _now() -> datetime:
@@ -66,6 +75,8 @@ class PostgresSink:
         self._ensured: set[str] = set()
         # tables whose last cut held rows that were there already, as the cuts of a replay do
         self._repeating: set[str] = set()
+        # by table: the cut that is being written, and what is known to be refused of it, by row
+        self._refused: dict[str, tuple[Cut[pa.Table], dict[int, str]]] = {}
         self._dropping: asyncio.Task[None] | None = None
         self._dropped_at: float | None = None
 
@@ -103,6 +114,7 @@ class PostgresSink:
             if isinstance(error, PartitionGoneError) and self._partitions is not None:
                 self._partitions.forget(table.name)
             raise
+        self._refused.pop(table.name, None)
         self._drop_old()
         return refusals
 
@@ -136,14 +148,28 @@ class PostgresSink:
         if not len(some):
             return refusals
         await self._make_partitions(connection, table, rows, some)
+        known = self._known_of(table, cut)
+        columns = columns_of(table, rows, numbers)
         while len(some):
-            encoded, order = await asyncio.to_thread(_encoded, table, rows, numbers, some)
-            refused_rows = await self._put(connection, table, encoded, order)
-            refusals += refused_rows
+            encoded, order = await asyncio.to_thread(_encoded, table, columns, some)
+            left = order[~np.isin(order, list(known))]
+            if len(left):
+                await self._put(connection, table, _Rows(columns, encoded, left), known)
+            places = [place for place in order.tolist() if place in known]
+            refusals += [Refusal(place, _REFUSED, known[place]) for place in places]
             # where the newest of a key was refused, the one before it counts
-            places = [refusal.place for refusal in refused_rows]
-            some = superseded(table, columns_of(table, rows, numbers), some, order, places)
+            some = superseded(table, columns, some, order, places)
         return sorted(refusals, key=lambda refusal: refusal.place)
+
+    def _known_of(self, table: Table, cut: Cut[pa.Table]) -> dict[int, str]:
+        """Rows of the cut that are refused, with the reason, as far as earlier tries have found out.
+
+        Where a server takes its time for each of many, they may be more than one try can find.
+        """
+        before = self._refused.get(table.name)
+        known = before[1] if before is not None and before[0] is cut else {}
+        self._refused[table.name] = cut, known
+        return known
 
     def _kept(self, table: Table, rows: pa.Table) -> Rows:
         """Rows that are not too old already: they have been stored and let go of, or would be at once."""
@@ -165,56 +191,67 @@ class PostgresSink:
         with as_sink_errors(self._place):
             await self._partitions.ensure(connection, table, np.unique(days[some]).tolist(), interval)
 
-    async def _put(self, connection: Any, table: Table, encoded: Encoded, order: Rows) -> list[Refusal]:
-        """Write rows, straight into the table where none of them is likely to be there already."""
+    async def _put(self, connection: Any, table: Table, rows: _Rows, known: dict[int, str]) -> None:
+        """Write rows, straight into the table where none of them is likely to be there already.
+
+        `known` gets those that are refused, with the reason; all others are written.
+        """
         if table.mostly_new and table.name not in self._repeating:
             try:
                 with as_sink_or_row_errors(self._place):
-                    await self._copy(connection, table, encoded, order, table.name, self._config.db_schema)
-                return []
+                    await self._copy(connection, table, rows, table.name, self._config.db_schema)
+                return
             except RefusedError:
                 # some are there, or some are bad: nothing was written
                 self._repeating.add(table.name)
-        refusals, changed = await self._put_staged(connection, table, encoded, order)
-        if changed == len(order):
+        try:
+            with as_sink_or_row_errors(self._place):
+                changed = await self._put_staged(connection, table, rows)
+        except RefusedError:
+            await self._put_sifted(connection, table, rows, known)
+            return
+        if changed == len(rows.order):
             self._repeating.discard(table.name)
-        return refusals
 
-    async def _put_staged(
-        self, connection: Any, table: Table, encoded: Encoded, order: Rows
-    ) -> tuple[list[Refusal], int]:
-        statements, stage = write_statements(self._config.db_schema, table), stage_name(table)
-        attempts = changed = 0
+    async def _put_staged(self, connection: Any, table: Table, rows: _Rows) -> int:
+        """How many were not there already."""
+        async with connection.transaction():
+            await self._copy(connection, table, rows, stage_name(table))
+            done = []
+            for statement in write_statements(self._config.db_schema, table):
+                done.append(await connection.execute(statement))
+                crash_point("in_write")
+        return int(done[0].rpartition(" ")[2])
 
-        async def attempt(rows: Sequence[Any]) -> str | None:
-            nonlocal attempts, changed
-            attempts += 1
-            try:
-                with as_sink_or_row_errors(self._place):
-                    # a savepoint: what is refused leaves nothing behind
-                    async with connection.transaction():
-                        if attempts > 1:
-                            await connection.execute(f"TRUNCATE {quoted(stage)}")
-                        await self._copy(connection, table, encoded, np.asarray(rows, np.int64), stage)
-                        done = []
-                        for statement in statements:
-                            done.append(await connection.execute(statement))
-                            crash_point("in_write")
-            except RefusedError as error:
-                return error.detail
-            changed += int(done[0].rpartition(" ")[2])
-            return None
-
-        with as_sink_errors(self._place):
-            async with connection.transaction():
-                refused = await bisect(order, attempt)  # type: ignore[arg-type]  # an array is sequence enough
-        return [Refusal(int(order[place]), _REFUSED, detail) for place, detail in refused], changed
+    async def _put_sifted(self, connection: Any, table: Table, rows: _Rows, known: dict[int, str]) -> None:
+        found: dict[int, str] = {}
+        call_s = min(sifting.CALL_S, self._config.statement_timeout_s / 4)
+        numbered = await asyncio.to_thread(sifting.numbered, table, rows.encoded, rows.columns, rows.order)
+        try:
+            with as_sink_errors(self._place):
+                async with connection.transaction():
+                    for statement in sifting.prepare_statements(self._config.db_schema, table):
+                        await connection.execute(statement)
+                    stage, names = sifting.stage_name(table), sifting.stage_names(table)
+                    await self._copy(connection, table, replace(rows, encoded=numbered), stage, names=names)
+                    await sifting.sift(connection, table, len(rows.order), call_s, found)
+                    crash_point("in_write")
+        finally:
+            known |= {int(rows.order[place]): reason for place, reason in found.items()}
 
     async def _copy(
-        self, connection: Any, table: Table, encoded: Encoded, rows: Rows, into: str, schema: str | None = None
+        self,
+        connection: Any,
+        table: Table,
+        rows: _Rows,
+        into: str,
+        schema: str | None = None,
+        names: Sequence[str] | None = None,
     ) -> None:
-        payload = await asyncio.to_thread(encode_rows, encoded, rows)
-        await connection.copy_to_table(into, schema_name=schema, source=payload, columns=table.names, format="binary")
+        payload = await asyncio.to_thread(encode_rows, rows.encoded, rows.order)
+        await connection.copy_to_table(
+            into, schema_name=schema, source=payload, columns=names or table.names, format="binary"
+        )
         # staged it is nowhere yet; copied straight into its table it is there, and nobody has been told
         crash_point("in_write")
 
@@ -254,7 +291,6 @@ class PostgresSink:
                 self._partitions.forget()
 
 
-def _encoded(table: Table, rows: pa.Table, numbers: NDArray[np.int32] | None, some: Rows) -> tuple[Encoded, Rows]:
-    columns = columns_of(table, rows, numbers)
+def _encoded(table: Table, columns: Mapping[str, pa.Array], some: Rows) -> tuple[Encoded, Rows]:
     types = {column.name: column.staged_type for column in table.columns}
     return encode_columns(types, columns), in_order(table, columns, some)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ironstream.sinks.classes import DataClass
-from ironstream.sinks.postgres.tables import ALARM_JOURNAL, ALARMS, Table
+from ironstream.sinks.postgres.tables import ALARMS, Table
 
 
 def quoted(*names: str) -> str:
@@ -29,19 +29,22 @@ def create_stage(table: Table) -> str:
     return f"CREATE TEMP TABLE IF NOT EXISTS {quoted(stage_name(table))} ({columns}) ON COMMIT DELETE ROWS"
 
 
-def write_statements(schema: str, table: Table) -> tuple[str, ...]:
+def write_statements(schema: str, table: Table, source: str | None = None) -> tuple[str, ...]:
     """What moves the staged rows into their place, in the transaction that staged them.
 
-    A repeat changes nothing. The staged rows hold no key twice.
+    A repeat changes nothing. The staged rows hold no key twice. `source`: where they come from, if not from all of the
+    staging table.
     """
+    source = source or quoted(stage_name(table))
     match table.data_class:
         case DataClass.READINGS:
-            return (_insert(schema, table, _replace(table, _differs(table))),)
+            return (_insert(schema, table, source, _replace(table, _differs(table))),)
         case DataClass.AGGREGATES:
-            return (_insert(schema, table, _replace(table, _RESTATES.format(differs=_differs(table)))),)
+            restates = _RESTATES.format(differs=_differs(table))
+            return (_insert(schema, table, source, _replace(table, restates)),)
         case DataClass.EVENTS:
-            return (_insert(schema, table, "DO NOTHING"),)
-    return (_insert(schema, table, "DO NOTHING"), _current_alarms(schema))
+            return (_insert(schema, table, source, "DO NOTHING"),)
+    return (_insert(schema, table, source, "DO NOTHING"), _current_alarms(schema, source))
 
 
 _RESTATES: Final = (
@@ -50,10 +53,10 @@ _RESTATES: Final = (
 )
 
 
-def _insert(schema: str, table: Table, on_conflict: str) -> str:
+def _insert(schema: str, table: Table, source: str, on_conflict: str) -> str:
     return (
         f"INSERT INTO {quoted(schema, table.name)} AS t ({listed(table.names)})"
-        f" SELECT {_staged(table)} FROM {quoted(stage_name(table))}"
+        f" SELECT {_staged(table)} FROM {source}"
         f" ON CONFLICT ({listed(table.key)}) {on_conflict}"
     )
 
@@ -71,12 +74,11 @@ def _differs(table: Table) -> str:
     return f"({listed(table.others, 't.')}) IS DISTINCT FROM ({listed(table.others, 'excluded.')})"
 
 
-def _current_alarms(schema: str) -> str:
-    stage = quoted(stage_name(ALARM_JOURNAL))
+def _current_alarms(schema: str, source: str) -> str:
     key = listed(ALARMS.key)
     return (
         f"INSERT INTO {quoted(schema, ALARMS.name)} AS t ({listed(ALARMS.names)})"
-        f" SELECT DISTINCT ON ({key}) {_staged(ALARMS)} FROM {stage}"
+        f" SELECT DISTINCT ON ({key}) {_staged(ALARMS)} FROM {source}"
         f' ORDER BY {key}, "transition" DESC'
         f" ON CONFLICT ({key}) " + _replace(ALARMS, 'excluded."transition" > t."transition"')
     )
