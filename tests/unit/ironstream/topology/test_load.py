@@ -47,6 +47,11 @@ def test_every_value_knows_its_place_and_that_of_its_key() -> None:
     assert maximum.path() == ("assets", 0, "parameters", 0, "range", "max")
 
 
+def test_a_key_within_braces_that_is_folded_over_two_lines_is_told_and_not_guessed() -> None:
+    assert "braces are open" in refusal(b"a: {b c: 1, d\n  e: 2}\n")
+    assert node_at(tree("a: {b: c\n  d, e: 2}"), "a", "b").value == "c d"
+
+
 def test_columns_count_characters_and_not_bytes() -> None:
     assert node_at(tree("a: {b: grün ✓, c: 1}"), "a", "c").column == 19
 
@@ -139,10 +144,15 @@ _DATA = st.recursive(
 )
 
 
-@given(st.dictionaries(_NAMES.filter(lambda name: name != "<<"), _DATA, min_size=1, max_size=4))
-def test_what_another_yaml_library_writes_is_read_back(data: dict[str, Any]) -> None:
+@given(st.dictionaries(_NAMES.filter(lambda name: name != "<<"), _DATA, min_size=1, max_size=4), st.booleans())
+def test_what_another_yaml_library_writes_is_read_back(data: dict[str, Any], braces: bool) -> None:
     writer, text = YAML(typ="safe", pure=True), io.BytesIO()
     writer.allow_unicode = True
+    if braces:
+        # it folds keys within braces too, and cannot read those itself
+        writer.width = 1 << 20
+    else:
+        writer.default_flow_style = False
     writer.dump(data, text)
 
     root, faults = load(text.getvalue())
