@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from ironstream.embedded import EmbeddedKafka
 from ironstream.errors import BrokerError
 from ironstream.topics import TopicSpec, ensure_topics
-
-
-def eventually(condition: Callable[[], bool], within_s: float = 30) -> bool:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
+from tests.support import embedded
 
 
 async def produce(bootstrap: str, topic: str, *values: bytes) -> None:
@@ -77,14 +61,7 @@ async def test_every_codec_of_the_settings_passes_through(kafka: EmbeddedKafka, 
 
 
 def test_it_listens_on_loopback_alone(kafka: EmbeddedKafka) -> None:
-    assert kafka.pid is not None
-    listening = {
-        connection.laddr.ip.removeprefix("::ffff:")
-        for connection in psutil.Process(kafka.pid).net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN
-    }
-
-    assert listening == {"127.0.0.1"}
+    assert embedded.listens_on(kafka) == {"127.0.0.1"}
 
 
 def test_synchronous_code_starts_and_stops_it(tmp_path: Path) -> None:
@@ -98,56 +75,20 @@ def test_synchronous_code_starts_and_stops_it(tmp_path: Path) -> None:
 
 
 def test_it_ends_when_its_parent_is_killed_and_the_next_start_waits_for_that(tmp_path: Path) -> None:
-    script = (
-        "import asyncio, sys, time; from pathlib import Path; from ironstream.embedded import EmbeddedKafka\n"
-        "kafka = EmbeddedKafka(Path(sys.argv[1])); asyncio.run(kafka.start())\n"
-        "print(kafka.pid, flush=True); time.sleep(600)"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True)
-    with parent:
-        assert parent.stdout is not None
-        broker = int(parent.stdout.readline())
-        assert psutil.pid_exists(broker)
-        parent.kill()
-
-    # not waited for on purpose: an operator starts again at once
-    again = EmbeddedKafka(tmp_path)
-    asyncio.run(again.start())
-    try:
-        assert not psutil.pid_exists(broker)
-    finally:
-        asyncio.run(again.stop())
+    embedded.ends_with_its_parent(EmbeddedKafka, tmp_path)
 
 
 async def test_it_ends_when_its_guard_is_killed(tmp_path: Path) -> None:
     async with EmbeddedKafka(tmp_path) as kafka:
-        assert kafka.pid is not None
-        broker = psutil.Process(kafka.pid)
-        guard = broker.parent()
-        assert guard is not None
-        os.kill(guard.pid, signal.SIGKILL)
-
-        assert await asyncio.to_thread(eventually, lambda: not broker.is_running())
-        assert await asyncio.to_thread(eventually, lambda: not kafka.running)
-        await kafka.start()
-        assert kafka.running
+        await embedded.ends_with_its_guard(kafka)
 
 
 async def test_a_taken_port_is_refused_with_its_number(tmp_path: Path) -> None:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        port = other.getsockname()[1]
-
-        with pytest.raises(BrokerError, match=f"Port {port} .* is taken"):
-            await EmbeddedKafka(tmp_path, port=port).start()
+    await embedded.refuses_a_taken_port(EmbeddedKafka, tmp_path, BrokerError)
 
 
 async def test_a_folder_in_use_is_refused(kafka: EmbeddedKafka, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ironstream.embedded.kafka._LOCK_WAIT_S", 0.2)
-
-    with pytest.raises(BrokerError, match="Another embedded Kafka is running"):
-        await EmbeddedKafka(kafka.log_file.parent).start()
+    await embedded.refuses_a_folder_in_use(kafka, "Kafka", BrokerError, monkeypatch)
 
 
 async def test_a_broker_that_dies_at_its_start_says_why(tmp_path: Path) -> None:
@@ -167,14 +108,4 @@ async def test_a_broker_that_dies_at_its_start_says_why(tmp_path: Path) -> None:
 
 
 async def test_a_start_that_is_given_up_leaves_nothing_running(tmp_path: Path) -> None:
-    kafka = EmbeddedKafka(tmp_path)
-    starting = asyncio.create_task(kafka.start())
-    assert await asyncio.to_thread(eventually, lambda: kafka.running)
-
-    starting.cancel()
-    await asyncio.wait([starting])
-
-    assert starting.cancelled()
-    assert kafka.pid is None
-    await kafka.start()
-    await kafka.stop()
+    await embedded.gives_up_a_start(EmbeddedKafka(tmp_path))

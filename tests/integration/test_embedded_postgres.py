@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import socket
 import stat
-import subprocess
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import asyncpg
-import psutil
 import pytest
 
 from ironstream.embedded.postgres import EmbeddedPostgres
 from ironstream.errors import DatabaseError
-
-
-def eventually(condition: Callable[[], bool], within_s: float = 30) -> bool:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
+from tests.support import embedded
 
 
 async def run(dsn: str, statement: str) -> object:
@@ -47,7 +32,7 @@ async def test_data_and_address_outlive_a_stop_with_a_client_still_there(tmp_pat
         began = time.monotonic()
     assert time.monotonic() - began < 10
     assert server.pid is None
-    assert client.is_closed() or await asyncio.to_thread(eventually, client.is_closed)
+    assert client.is_closed() or await asyncio.to_thread(embedded.eventually, client.is_closed)
     async with server:
         assert server.dsn == before
         assert await run(server.dsn, "SELECT a FROM t") == 7
@@ -74,69 +59,28 @@ async def test_it_asks_for_a_password_that_its_owner_alone_can_read(postgres: Em
 
 
 def test_it_listens_on_loopback_alone_and_on_no_socket_of_the_file_system(postgres: EmbeddedPostgres) -> None:
-    assert postgres.pid is not None
-    process = psutil.Process(postgres.pid)
-    listening = {
-        connection.laddr.ip for connection in process.net_connections("inet") if connection.status == psutil.CONN_LISTEN
-    }
-
-    assert listening == {"127.0.0.1"}
+    assert embedded.listens_on(postgres) == {"127.0.0.1"}
+    process = embedded.process_of(postgres)
     assert process.net_connections("unix") == []
     assert process.uids().effective != 0
 
 
 def test_it_ends_when_its_parent_is_killed_and_the_next_start_waits_for_that(tmp_path: Path) -> None:
-    script = (
-        "import asyncio, sys, time; from pathlib import Path\n"
-        "from ironstream.embedded.postgres import EmbeddedPostgres\n"
-        "server = EmbeddedPostgres(Path(sys.argv[1])); asyncio.run(server.start())\n"
-        "print(server.pid, flush=True); time.sleep(600)"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True)
-    with parent:
-        assert parent.stdout is not None
-        before = int(parent.stdout.readline())
-        assert psutil.pid_exists(before)
-        parent.kill()
-
-    # not waited for on purpose: an operator starts again at once
-    again = EmbeddedPostgres(tmp_path)
-    asyncio.run(again.start())
-    try:
-        assert not psutil.pid_exists(before)
-    finally:
-        asyncio.run(again.stop())
+    embedded.ends_with_its_parent(EmbeddedPostgres, tmp_path)
 
 
 async def test_it_ends_when_its_guard_is_killed(tmp_path: Path) -> None:
     async with EmbeddedPostgres(tmp_path) as server:
-        assert server.pid is not None
-        process = psutil.Process(server.pid)
-        guard = process.parent()
-        assert guard is not None
-        os.kill(guard.pid, signal.SIGKILL)
-
-        assert await asyncio.to_thread(eventually, lambda: not process.is_running())
-        assert await asyncio.to_thread(eventually, lambda: not server.running)
-        await server.start()
+        await embedded.ends_with_its_guard(server)
         assert await run(server.dsn, "SELECT 1") == 1
 
 
 async def test_a_taken_port_is_refused_with_its_number(tmp_path: Path) -> None:
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", 0))
-        other.listen()
-        port = other.getsockname()[1]
-
-        with pytest.raises(DatabaseError, match=f"Port {port} .* is taken"):
-            await EmbeddedPostgres(tmp_path, port=port).start()
+    await embedded.refuses_a_taken_port(EmbeddedPostgres, tmp_path, DatabaseError)
 
 
 async def test_a_folder_in_use_is_refused(postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ironstream.embedded.postgres._LOCK_WAIT_S", 0.2)
-
-    with pytest.raises(DatabaseError, match="Another embedded PostgreSQL is running"):
-        await EmbeddedPostgres(postgres.log_file.parent).start()
+    await embedded.refuses_a_folder_in_use(postgres, "PostgreSQL", DatabaseError, monkeypatch)
 
 
 async def test_what_is_no_data_of_this_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
@@ -162,14 +106,4 @@ async def test_a_server_that_dies_at_its_start_says_why(tmp_path: Path) -> None:
 
 
 async def test_a_start_that_is_given_up_leaves_nothing_running(tmp_path: Path) -> None:
-    server = EmbeddedPostgres(tmp_path)
-    starting = asyncio.create_task(server.start())
-    assert await asyncio.to_thread(eventually, lambda: server.running)
-
-    starting.cancel()
-    await asyncio.wait([starting])
-
-    assert starting.cancelled()
-    assert server.pid is None
-    await server.start()
-    await server.stop()
+    await embedded.gives_up_a_start(EmbeddedPostgres(tmp_path))
