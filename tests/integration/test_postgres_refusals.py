@@ -160,31 +160,39 @@ async def test_texts_that_the_encoding_of_the_database_lacks_are_refused_and_no_
     assert all("(22P05)" in refusal.detail for refusal in refusals)
 
 
+@pytest.mark.parametrize(("write_s", "try_s"), [(0.4, 30), (30, 0.1)], ids=["cut off", "ends by itself"])
 async def test_a_server_that_takes_its_time_to_refuse_is_not_asked_again_what_it_has_said(
-    sink: PostgresSink, database: asyncpg.Connection, monkeypatch: pytest.MonkeyPatch
+    sink: PostgresSink,
+    database: asyncpg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    write_s: float,
+    try_s: float,
 ) -> None:
     monkeypatch.setattr(sifting, "CALL_S", 0.02)
+    monkeypatch.setattr(sifting, "TRY_S", try_s)
     await database.execute("""
-        CREATE SEQUENCE asked;
         CREATE FUNCTION think() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-          PERFORM nextval('asked'), pg_sleep(0.005);
+          PERFORM pg_sleep(0.005);
           RAISE check_violation USING MESSAGE = 'thought about', CONSTRAINT = 'thinking';
         END $$;
         CREATE TRIGGER think BEFORE INSERT ON ironstream.readings FOR EACH ROW WHEN (new.value > 1000)
           EXECUTE FUNCTION think();""")
     records = [reading(at, value=1.0 if at == 70 else 2000.0) for at in range(100)]
-    cut, tries = cut_of(sink, READINGS, records), 0
+    cut, tries, progressed = cut_of(sink, READINGS, records), 0, []
 
     while True:
         tries += 1
-        assert tries < 20, "a try must find some that those before it have not found"
+        assert tries < 50, "a try must find some that those before it have not found"
         try:
-            async with asyncio.timeout(0.3):
+            async with asyncio.timeout(write_s):
                 refusals = await sink.write(cut)
             break
         except TimeoutError:
-            continue
+            assert write_s < try_s
+        except SinkUnavailableError as error:
+            progressed.append(error.progressed)
 
+    assert all(progressed), "so that the breaker stays closed"
     assert tries > 1, "the rows were to be more than one try can find"
     assert [refusal.place for refusal in refusals] == [at for at in range(100) if at != 70]
     assert {refusal.detail for refusal in refusals} == {"thought about (23514)"}

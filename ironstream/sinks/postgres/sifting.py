@@ -8,6 +8,7 @@ cannot read is refused like any other row, when it is put into its place.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -19,9 +20,12 @@ from ironstream.sinks.postgres.copy import Encoded, encode_columns
 from ironstream.sinks.postgres.errors import refusal_text
 from ironstream.sinks.postgres.statements import quoted, write_statements
 from ironstream.sinks.postgres.tables import Column, Table
+from ironstream.sinks.sink import SinkUnavailableError
 
 CALL_S: Final = 1.0
 """How long a call goes on, at most, about. What it has found is told when it returns."""
+TRY_S: Final = 30.0
+"""After this a try ends by itself and says how far it got, well before the time that a write may take is over."""
 _BYTES: Final = {"text": "bytea", "text[]": "bytea[]"}
 _NUMBER: Final = "#"
 _FUNCTION: Final = """
@@ -90,9 +94,18 @@ def prepare_statements(schema: str, table: Table) -> Iterator[str]:
 
 
 async def sift(connection: Any, table: Table, rows: int, call_s: float, found: dict[int, str]) -> None:
-    """Write the staged rows; `found` gets place and reason of each that is refused, after each call of `call_s`."""
-    place, piece = 0, 1
+    """Write the staged rows; `found` gets place and reason of each that is refused, after each call of `call_s`.
+
+    Raises SinkUnavailableError after `TRY_S`.
+    """
+    clock = asyncio.get_running_loop().time
+    place, piece, until_s = 0, 1, clock() + TRY_S
     while place < rows:
+        if clock() > until_s:
+            raise SinkUnavailableError(
+                f"{table.name}: {len(found)} of the first {place} of {rows} rows are refused; the next try goes on",
+                "Look for a constraint or trigger that refuses many rows (dlq.sinks names it), or takes long for each.",
+            )
         *refused, last = await connection.fetch(
             f"SELECT * FROM {_function(table)}($1, $2, $3, $4)", place, rows, piece, call_s
         )

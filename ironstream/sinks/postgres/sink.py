@@ -34,6 +34,7 @@ from ironstream.sinks.postgres.rows import checked, columns_of, days_of, gather,
 from ironstream.sinks.postgres.statements import stage_name, write_statements
 from ironstream.sinks.postgres.store import Store
 from ironstream.sinks.postgres.tables import ALARM_JOURNAL, STANDARD_SIZES, Table, aggregates, size_s, table_of
+from ironstream.sinks.progress import progress_told
 from ironstream.sinks.sink import Cut, Limits, Prepared, Refusal, SinkContext, SinkError
 
 _log = structlog.get_logger(__name__)
@@ -107,7 +108,8 @@ class PostgresSink:
         """Write a cut in one transaction; a repeat changes nothing."""
         table = table_of(cut.topic)
         try:
-            refusals = await self._write(cut, table)
+            with progress_told(lambda: len(self._known_of(table, cut))):
+                refusals = await self._write(cut, table)
         except BaseException as error:
             # whatever it was doing: a connection that was cut off in the middle is good for nothing
             self._connections.drop(table)
