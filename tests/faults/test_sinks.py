@@ -13,7 +13,7 @@ from ironstream.embedded.postgres import EmbeddedPostgres
 from ironstream.engine.crashpoints import SinkPoint
 from ironstream.settings import Settings
 from tests.support.faults.sinks import faults
-from tests.support.faults.sinks.database import Database, owned_database, superuser
+from tests.support.faults.sinks.database import Database, connected, owned_database
 from tests.support.faults.sinks.outage import outage
 from tests.support.faults.sinks.plant import SinkPlant
 from tests.support.faults.sinks.replay import replay
@@ -110,7 +110,7 @@ async def test_a_replay_of_everything_leaves_the_same_rows_and_the_verdict_sees_
         print(await plant.verdict())
         assert {path: path.read_bytes() for path in lake.root.rglob("*.parquet")} == files
 
-        async with superuser(store) as connection:
+        async with connected(store) as connection:
             await connection.execute("DELETE FROM store.readings WHERE seq = (SELECT min(seq) FROM store.readings)")
             await connection.execute("UPDATE store.aggregates_1min SET avg = avg + 1e-9")
             await connection.execute(

@@ -9,12 +9,16 @@ import subprocess
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import date, timedelta
 from typing import Any, Final
 
 import asyncpg
 import psutil
 
 from ironstream.embedded.postgres import EmbeddedPostgres
+from ironstream.sinks.postgres.migrations import lock_statement
+from ironstream.sinks.postgres.partitions import Partitions, list_partitions
+from ironstream.sinks.postgres.tables import READINGS
 from tests.support.faults.sinks import faults
 from tests.support.faults.sinks.plant import SinkPlant
 from tests.support.faults.sinks.targets import PostgresStore
@@ -24,6 +28,8 @@ ROLE: Final = "storekeeper"
 _SAYS_S: Final = 30.0
 _SEGMENT: Final = 16 * 1024 * 1024
 """Files of the server's log are made this large, and must stay writable: a server that cannot write it ends."""
+_FILLED: Final = 3
+"""Partitions: the load may come over midnight between two looks, and writes of yesterday go on then."""
 _OURS: Final = "application_name LIKE 'ironstream-%'"
 _FILLER: Final = """
     INSERT INTO {table} (tenant_id, series_id, time, quality, unit, raw_partition, raw_offset)
@@ -32,7 +38,7 @@ _FILLER: Final = """
 
 async def owned_database(server: EmbeddedPostgres, name: str) -> str:
     """A database of its own, and how a sink connects to it that may do no more than it needs."""
-    async with superuser(server.dsn) as connection:
+    async with connected(server.dsn) as connection:
         if not await connection.fetchval("SELECT 1 FROM pg_roles WHERE rolname = $1", ROLE):
             await connection.execute(f"CREATE ROLE {ROLE} LOGIN PASSWORD 'kept'")
         await connection.execute(f"CREATE DATABASE {name} OWNER {ROLE}")
@@ -40,8 +46,8 @@ async def owned_database(server: EmbeddedPostgres, name: str) -> str:
 
 
 @asynccontextmanager
-async def superuser(dsn: str) -> AsyncIterator[Any]:
-    """A connection of somebody who may do everything."""
+async def connected(dsn: str) -> AsyncIterator[Any]:
+    """A connection as whom a DSN says: a server's own is that of somebody who may do everything."""
     connection = await asyncpg.connect(dsn)
     try:
         yield connection
@@ -71,7 +77,7 @@ class Database:
     async def cut_connections(self, times: int = 5) -> None:
         """The server ends the sink's connections, whatever they are doing."""
         process = await self._begin()
-        async with superuser(self._dsn) as connection:
+        async with connected(self._dsn) as connection:
             for _ in range(times):
                 await asyncio.sleep(self._on.random.uniform(0.05, 0.3))
                 await connection.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {_OURS}")
@@ -81,7 +87,7 @@ class Database:
     async def lock(self, *, killed: bool) -> None:
         """Somebody locks a table past the statement timeout; `killed`: the sink dies (kill -9) while it waits."""
         process = await self._begin()
-        async with superuser(self._dsn) as connection, connection.transaction():
+        async with connected(self._dsn) as connection, connection.transaction():
             await connection.execute(f"LOCK TABLE {self._store.schema}.readings IN ACCESS EXCLUSIVE MODE")
             if killed:
                 # pg_stat_activity does not change within a transaction
@@ -99,7 +105,7 @@ class Database:
         """The sink may not write into a table for a while."""
         process = await self._begin()
         table = f"{self._store.schema}.readings"
-        async with superuser(self._dsn) as connection:
+        async with connected(self._dsn) as connection:
             await connection.execute(f"REVOKE INSERT ON {table} FROM {ROLE}")
             await self._says(process, "42501")
             await connection.execute(f"GRANT INSERT ON {table} TO {ROLE}")
@@ -109,7 +115,7 @@ class Database:
     async def fill_disk(self) -> None:
         """No table of readings can grow: as on a full disk (faults/disks.py), with the server's own log spared."""
         process = await self._begin()
-        async with superuser(self._dsn) as connection:
+        async with connected(self._dsn) as connection:
             await self._make_long_files(connection)
             self._limit_files(_SEGMENT)
             try:
@@ -120,28 +126,34 @@ class Database:
         await self._end(process)
 
     async def _make_long_files(self, connection: Any) -> None:
-        """Rows that are gone again: what they took stays taken as long as nobody cleans up."""
-        partitions = await connection.fetch(
-            "SELECT inhrelid::regclass::text AS name, substring(inhrelid::regclass::text FROM '_p([0-9]{8})') AS day"
-            " FROM pg_inherits WHERE inhparent = $1::text::regclass",
-            f"{self._store.schema}.readings",
-        )
-        for name, day in partitions:
-            await connection.execute(f"ALTER TABLE {name} SET (autovacuum_enabled = false)")
-            await connection.execute(_FILLER.format(table=name, day=f"{day} 12:00+00"))
-            await connection.execute(f"DELETE FROM {name} WHERE tenant_id = 'filler'")
+        """The partitions that rows of now go into, the next day's too, may not grow once files are limited.
+
+        They are filled with rows that are gone again: what they took stays taken as long as nobody cleans up.
+        """
+        schema = self._store.schema
+        there = await list_partitions(connection, schema, READINGS.name)
+        # by the sink's own user, as the sink would make it when the load comes to it
+        async with connected(self._store.dsn) as sink:
+            tomorrow = Partitions(schema, lock_statement(schema))
+            await tomorrow.ensure(sink, READINGS, [there[-1].end_day], 1)
+        for one in (await list_partitions(connection, schema, READINGS.name))[-_FILLED:]:
+            table = f"{schema}.{one.name}"
+            if await connection.fetchval("SELECT pg_relation_size($1::text::regclass)", table) > _SEGMENT:
+                continue
+            await connection.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = false)")
+            day = date(1970, 1, 1) + timedelta(days=one.first_day)
+            await connection.execute(_FILLER.format(table=table, day=f"{day} 12:00+00"))
+            await connection.execute(f"DELETE FROM {table} WHERE tenant_id = 'filler'")
+            # Pages have some room left, for thousands of rows over all of them: from now on rows go into empty ones.
+            await connection.execute(f"ALTER TABLE {table} SET (fillfactor = 10)")
 
     def _limit_files(self, nbytes: int) -> None:
         assert self._server.pid is not None
         server = psutil.Process(self._server.pid)
-        uids, gids = server.uids(), server.gids()
-        # those that it makes later have the limit from it
-        for process in (server, *server.children()):
-            # as whoever it runs as: root may be without the right to limit others
-            subprocess.run(
-                ["prlimit", f"--pid={process.pid}", f"--fsize={'unlimited' if nbytes < 0 else nbytes}:"],
-                user=uids.real, group=gids.real, extra_groups=[] if os.getuid() == 0 else None, check=True,
-            )  # fmt: skip
+        _limit(server, nbytes)
+        # those that it makes from now on have the limit from it
+        for process in server.children():
+            _limit(process, nbytes)
 
     async def _begin(self) -> Sink:
         process = faults.only(self._on, self._store.id)
@@ -159,3 +171,18 @@ class Database:
     async def _end(self, process: Sink) -> None:
         await self._on.works(self._store.id)
         assert process.child.poll() is None, f"what happens to its database must not end it\n{process.said()[-3000:]}"
+
+
+def _limit(process: psutil.Process, nbytes: int) -> None:
+    """Limit how large it may make a file; nothing happens where it has ended."""
+    try:
+        uids, gids = process.uids(), process.gids()
+        # as whoever it runs as: root may be without the right to limit others
+        subprocess.run(
+            ["prlimit", f"--pid={process.pid}", f"--fsize={'unlimited' if nbytes < 0 else nbytes}:"],
+            user=uids.real, group=gids.real, extra_groups=[] if os.getuid() == 0 else None, check=True,
+            capture_output=True,
+        )  # fmt: skip
+    except (psutil.NoSuchProcess, subprocess.CalledProcessError):
+        if process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            raise
