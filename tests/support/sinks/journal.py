@@ -1,13 +1,8 @@
-"""A sink whose target is a file: every row is a line, once by its id, as a database with a key would have it.
-
-`python -m tests.support.sinks.journal SINK_ID` runs it as a process, with the settings of the environment.
-"""
+"""A sink whose target is a file: every row is a line, once by its id, as a database with a key would have it."""
 
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -91,16 +86,11 @@ def rows_of(path: Path) -> list[Row]:
 JOURNAL = SinkKind(JournalConfig, JournalSink, lambda topic: class_of(topic) is not None, "a file of lines")
 
 
-def main() -> None:
+def run(sink_id: str) -> None:
+    """Be the process of a sink, of this kind or any other, with the settings of the environment."""
     registry._KINDS["journal"] = "tests.support.sinks.journal:JOURNAL"
     settings = load_settings()
     configure_logging(settings.log_level, settings.log_format)
     from ironstream.sink_process import run_sink
 
-    run_sink(sys.argv[1], settings)
-
-
-if __name__ == "__main__":
-    # killed without a word is how some tests end it
-    os.environ.setdefault("PYTHONUNBUFFERED", "1")
-    main()
+    run_sink(sink_id, settings)

@@ -7,8 +7,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -22,8 +20,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from ironstream.contract import Topic
 from ironstream.settings import Settings
 from ironstream.topics import ensure_topics, topic_specs
+from tests.support.sinks import forks
 
-ROOT = Path(__file__).parents[3]
 _PORT = re.compile(r"metrics on 127\.0\.0\.1:(\d+)")
 Config = Mapping[str, Any]
 
@@ -42,6 +40,7 @@ class SinkRig:
 
     async def create(self) -> None:
         """Make the topics."""
+        forks.parent()  # which imports what it needs meanwhile
         await ensure_topics(self.settings.kafka_client_kwargs(), topic_specs(self.settings, (1, 10, 60, 3600)))
 
     @asynccontextmanager
@@ -76,25 +75,22 @@ class SinkRig:
                 "IRONSTREAM_SESSION_TIMEOUT_S": str(self.session_timeout_s),
                 "IRONSTREAM_METRICS_PORT": "0",
                 "IRONSTREAM_CRASH_AT": crash_at,
-                "PYTHONPATH": str(ROOT),
+                "PYTHONPATH": str(forks.ROOT),
             }
         )
 
     @contextmanager
-    def process(self, sink_id: str, crash_at: str = "", module: str = "tests.support.sinks.journal") -> Iterator[Sink]:
+    def process(self, sink_id: str, crash_at: str = "") -> Iterator[Sink]:
         """A process of a sink; killed at the end, if it still runs."""
         self._logs += 1
         log = self.folder / f"{sink_id}-{self._logs}.log"
         with log.open("wb") as file:
-            child = subprocess.Popen(
-                [sys.executable, "-m", module, sink_id], env=self.env(crash_at), stdout=file, stderr=file
-            )
+            child = forks.parent().fork(sink_id, self.env(crash_at), file)
         try:
             yield Sink(child, log)
         finally:
-            if child.poll() is None:
-                child.kill()
-                child.wait()
+            child.kill()
+            child.wait()
 
     async def offsets(self, sink_id: str, topic: str) -> dict[int, int | None]:
         """The group's offset per partition of a topic."""
@@ -134,7 +130,7 @@ class SinkRig:
 class Sink:
     """A process of a sink."""
 
-    def __init__(self, child: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, child: forks.Child, log: Path) -> None:
         self.child = child
         self._log = log
 

@@ -16,8 +16,8 @@ _FREE_S: Final = 20.0
 
 async def replay(on: SinkPlant) -> None:
     """Every stopped sink goes back to the beginning, and writes all of the log again."""
-    for sink_id in on.stores:
-        answer = await asyncio.to_thread(_replay, on, sink_id)
+    answers = await asyncio.gather(*(asyncio.to_thread(_replay, on, sink_id) for sink_id in on.stores))
+    for sink_id, answer in zip(on.stores, answers, strict=True):
         behind = await on.lag(sink_id)
         assert behind == answer["records_again"] > 0, f"{sink_id}: {behind} behind after {answer}"
     on.faults["replay from the beginning"] += 1

@@ -1,0 +1,105 @@
+"""The process that others are forked from: it has imported what a sink needs, and does nothing but fork and wait.
+
+`tests.support.sinks.forks` starts it, with one end of a pair of sockets as its stdin. When nobody has the other end any
+more, also after a kill -9, it kills its children (kill -9) and ends.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import select
+import signal
+import socket
+from collections.abc import Mapping
+from typing import Final
+
+import ironstream.sink_process  # noqa: F401  # what a start would take its time for
+from ironstream.engine import crashpoints
+from ironstream.sinks.registry import SINKS
+from tests.support.sinks import journal
+
+REQUEST_BYTES: Final = 1 << 18
+_PR_SET_PDEATHSIG: Final = 1
+
+
+class Forking:
+    """Forks when it is asked to, and tells how each child ended."""
+
+    def __init__(self, asked: socket.socket) -> None:
+        self._asked = asked
+        self._woken, self._wake = os.pipe()
+        os.set_blocking(self._wake, False)
+        signal.set_wakeup_fd(self._wake)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._tell: dict[int, int] = {}
+
+    def run(self) -> str | None:
+        """Fork until nobody is there to ask. In a child it returns too: with the id of the sink to be."""
+        while True:
+            ready, _, _ = select.select([self._asked.fileno(), self._woken], [], [])
+            if self._woken in ready:
+                os.read(self._woken, 4096)
+                self._tell_of_ended()
+            if self._asked.fileno() not in ready:
+                continue
+            request, fds, _, _ = socket.recv_fds(self._asked, REQUEST_BYTES, 2)
+            if not request:
+                self._kill_all()
+                return None
+            log, tell = fds
+            pid = os.fork()
+            if not pid:
+                return self._become_child(json.loads(request), log, tell)
+            os.close(log)
+            self._tell[pid] = tell
+            self._asked.send(str(pid).encode())
+
+    def _tell_of_ended(self) -> None:
+        for pid, tell in list(self._tell.items()):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                os.write(tell, str(os.waitstatus_to_exitcode(status)).encode())
+                os.close(tell)
+                del self._tell[pid]
+
+    def _kill_all(self) -> None:
+        for pid in self._tell:
+            os.kill(pid, signal.SIGKILL)
+
+    def _become_child(self, request: Mapping[str, object], log: int, tell: int) -> str:
+        # the process that forks has one thread, so here the signal means that it is gone
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for source, target in ((nothing, 0), (log, 1), (log, 2)):
+            os.dup2(source, target)
+        for descriptor in (nothing, log, tell, self._woken, self._wake, *self._tell.values()):
+            os.close(descriptor)
+        self._asked.detach()  # it was 0
+        env = request["env"]
+        assert isinstance(env, dict)
+        os.environ.clear()
+        os.environ.update(env)
+        # read when it was imported
+        point = crashpoints.armed(os.environ.get(crashpoints.VARIABLE))
+        crashpoints._countdown.name, crashpoints._countdown.left = point or ("", 0)
+        return str(request["sink"])
+
+
+def main() -> None:
+    """Fork, or be a sink."""
+    for kind in SINKS:
+        SINKS[kind]
+    gc.collect()
+    gc.freeze()
+    sink_id = Forking(socket.socket(fileno=0)).run()
+    if sink_id is not None:
+        journal.run(sink_id)
+
+
+if __name__ == "__main__":
+    main()
