@@ -14,6 +14,7 @@ from ironstream.engine.crashpoints import SinkPoint
 from ironstream.settings import Settings
 from tests.support.faults.sinks import faults
 from tests.support.faults.sinks.database import Database, connected, owned_database
+from tests.support.faults.sinks.directory import fill_directory
 from tests.support.faults.sinks.outage import outage
 from tests.support.faults.sinks.plant import SinkPlant
 from tests.support.faults.sinks.replay import replay
@@ -47,6 +48,7 @@ async def test_processes_that_are_killed_sleep_come_and_go_leave_no_trace(
     deployment: Settings, store: str, tmp_path: Path
 ) -> None:
     async def play(sink_id: str) -> None:
+        await faults.kill(plant, sink_id, 3)
         await faults.sleep_past_session(plant, sink_id)
         await faults.join_and_leave(plant, sink_id, in_order=sink_id == "store")
 
@@ -54,6 +56,18 @@ async def test_processes_that_are_killed_sleep_come_and_go_leave_no_trace(
         async with plant.producing(120):
             await asyncio.gather(*(play(sink_id) for sink_id in plant.stores))
         print(await plant.finish())
+
+
+async def test_a_full_disk_costs_no_row_and_no_reader_ever_finds_half_a_file(
+    deployment: Settings, tmp_path: Path
+) -> None:
+    lake = LakeStore("lake", tmp_path / "lake")
+    async with SinkPlant(deployment, [lake], seed=7) as plant:
+        async with plant.producing(120):
+            await fill_directory(plant, lake)
+            await faults.kill(plant, "lake")
+        print(await plant.finish())
+    assert not [path for path in lake.root.rglob("*") if path.is_file() and path.suffix not in (".parquet", ".json")]
 
 
 async def test_what_happens_to_the_database_costs_no_row_and_doubles_none(
