@@ -48,9 +48,9 @@ async def test_processes_that_are_killed_sleep_come_and_go_leave_no_trace(
     deployment: Settings, store: str, tmp_path: Path
 ) -> None:
     async def play(sink_id: str) -> None:
+        await faults.join_and_leave(plant, sink_id, in_order=sink_id == "store")
         await faults.kill(plant, sink_id, 3)
         await faults.sleep_past_session(plant, sink_id)
-        await faults.join_and_leave(plant, sink_id, in_order=sink_id == "store")
 
     async with SinkPlant(deployment, both(store, tmp_path), seed=2) as plant:
         async with plant.producing(120):
@@ -58,35 +58,32 @@ async def test_processes_that_are_killed_sleep_come_and_go_leave_no_trace(
         print(await plant.finish())
 
 
-async def test_a_full_disk_costs_no_row_and_no_reader_ever_finds_half_a_file(
-    deployment: Settings, tmp_path: Path
+async def test_what_happens_to_a_database_or_a_directory_costs_no_row_and_doubles_none(
+    deployment: Settings, database: EmbeddedPostgres, tmp_path: Path
 ) -> None:
-    lake = LakeStore("lake", tmp_path / "lake")
-    async with SinkPlant(deployment, [lake], seed=7) as plant:
+    async def to_database() -> None:
+        server = Database(plant, store, database)
+        await outage(plant, "store", database, 3.0)
+        await server.cut_connections()
+        await server.stop(0.5, killed=True)
+        await server.lock(killed=False)
+        await server.lock(killed=True)
+        await server.take_privilege()
+        await server.fill_disk()
+
+    async def to_directory() -> None:
+        await fill_directory(plant, lake)
+        await faults.kill(plant, "lake")
+        await fill_directory(plant, lake)
+
+    dsn = await owned_database(database, "victim")
+    store, lake = PostgresStore("store", dsn, most=34.0), LakeStore("lake", tmp_path / "lake")
+    await store.constrain()
+    async with SinkPlant(deployment, [store, lake], seed=3) as plant:
         async with plant.producing(120):
-            await fill_directory(plant, lake)
-            await faults.kill(plant, "lake")
+            await asyncio.gather(to_database(), to_directory())
         print(await plant.finish())
     assert not [path for path in lake.root.rglob("*") if path.is_file() and path.suffix not in (".parquet", ".json")]
-
-
-async def test_what_happens_to_the_database_costs_no_row_and_doubles_none(
-    deployment: Settings, database: EmbeddedPostgres
-) -> None:
-    dsn = await owned_database(database, "victim")
-    store = PostgresStore("store", dsn, most=34.0)
-    await store.constrain()
-    async with SinkPlant(deployment, [store], seed=3) as plant:
-        server = Database(plant, store, database)
-        async with plant.producing(120):
-            await outage(plant, "store", database, 4.0)
-            await server.cut_connections()
-            await server.stop(0.5, killed=True)
-            await server.lock(killed=False)
-            await server.lock(killed=True)
-            await server.take_privilege()
-            await server.fill_disk()
-        print(await plant.finish())
 
 
 async def test_what_happens_on_the_way_to_a_bucket_or_an_api_costs_no_record_and_doubles_none(

@@ -27,6 +27,7 @@ from ironstream.engine.crashpoints import SinkPoint
 from ironstream.settings import Settings
 from tests.support.faults.sinks import faults
 from tests.support.faults.sinks.database import Database, owned_database
+from tests.support.faults.sinks.directory import fill_directory
 from tests.support.faults.sinks.outage import outage
 from tests.support.faults.sinks.plant import SinkPlant
 from tests.support.faults.sinks.replay import replay
@@ -49,6 +50,7 @@ class Field:
 
     plant: SinkPlant
     database: Database
+    lake: LakeStore
     kafka: EmbeddedKafka
     server: EmbeddedPostgres
     s3: S3
@@ -82,6 +84,8 @@ def deal(rnd: random.Random, sink: str) -> list[Card]:
             Card("privilege taken", lambda on: on.database.take_privilege()),
             Card("no room for the database", lambda on: on.database.fill_disk()),
         ]
+    if sink == "lake":
+        cards.append(Card("no room for the files", lambda on: fill_directory(on.plant, on.lake)))
     if sink == "bucket":
         cards += [_s3(name) for name in S3_FAULTS]
         cards.append(Card("an upload that arrives late", lambda on: late_upload(on.plant, "bucket", on.s3.proxy)))
@@ -173,12 +177,13 @@ class Campaign:
         print(f"round {self.rounds}, seed {seed}", flush=True)
         store = PostgresStore("store", await owned_database(server, name), most=34.0)
         await store.constrain()
+        folder = settings.data_dir.parent
+        lake = LakeStore("lake", folder / "lake", roll_age_s=_ROLL_S)
         async with HttpTarget() as target:
             api = ApiStore("api", target, seed)
-            folder = settings.data_dir.parent
             stores: list[Store] = [
                 store,
-                LakeStore("lake", folder / "lake", roll_age_s=_ROLL_S),
+                lake,
                 s3.store("bucket", folder / "bucket", name, roll_age_s=_ROLL_S),
                 api,
             ]
@@ -187,7 +192,7 @@ class Campaign:
                     async with plant.producing(READINGS_PER_S):
                         plant.start_all()
                         await plant.all_work()
-                        await self._play(Field(plant, Database(plant, store, server), kafka, server, s3))
+                        await self._play(Field(plant, Database(plant, store, server), lake, kafka, server, s3))
                     api.restless = False
                     print(f"  {await plant.finish()}", flush=True)
                     if self.rounds % 2:

@@ -17,7 +17,7 @@ from tests.support.faults.sinks.targets import LakeStore
 _ROOM: Final = 2048
 """Less than any file takes, so that half of it is on the disk when the write fails."""
 _SAYS_S: Final = 30.0
-_WRITES: Final = 8
+_WRITES: Final = 6
 """Failed ones: by then the breaker has opened, and let one try that failed too."""
 
 

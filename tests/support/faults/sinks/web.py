@@ -65,7 +65,7 @@ class S3:
             for one in page.get("Contents", ()):
                 path = root / one["Key"].removeprefix("lake/")
                 path.parent.mkdir(parents=True, exist_ok=True)
-                self.client.download_file(bucket, one["Key"], str(path))
+                path.write_bytes(self.client.get_object(Bucket=bucket, Key=one["Key"])["Body"].read())
 
 
 @contextmanager
