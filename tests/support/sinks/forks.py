@@ -1,4 +1,4 @@
-"""Processes of sinks, forked from one that has imported what they need: a start costs milliseconds, not seconds."""
+"""Sinks and commands as processes, forked from one that has imported what they need: a start takes milliseconds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import IO, Final
@@ -76,13 +76,20 @@ class Parent:
             )
         atexit.register(self.close)
 
-    def fork(self, sink_id: str, env: Mapping[str, str], log: IO[bytes]) -> Child:
+    def sink(self, sink_id: str, env: Mapping[str, str], log: IO[bytes]) -> Child:
         """Run a sink in a process of its own, with this environment and no other. All that it says goes to `log`."""
+        return self._fork({"sink": sink_id, "env": dict(env)}, log, log)
+
+    def command(self, arguments: Sequence[str], env: Mapping[str, str], out: IO[bytes], err: IO[bytes]) -> Child:
+        """The same for a command of `ironstream`."""
+        return self._fork({"command": list(arguments), "env": dict(env)}, out, err)
+
+    def _fork(self, request: Mapping[str, object], out: IO[bytes], err: IO[bytes]) -> Child:
         told, tell = os.pipe()
         try:
             with self._asking:
-                request = json.dumps({"sink": sink_id, "env": dict(env)}).encode()
-                socket.send_fds(self._socket, [request], [log.fileno(), tell])
+                fds = [out.fileno(), err.fileno(), tell]
+                socket.send_fds(self._socket, [json.dumps(request).encode()], fds)
                 answer = self._socket.recv(64)
         finally:
             os.close(tell)

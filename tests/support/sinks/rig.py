@@ -85,7 +85,7 @@ class SinkRig:
         self._logs += 1
         log = self.folder / f"{sink_id}-{self._logs}.log"
         with log.open("wb") as file:
-            child = forks.parent().fork(sink_id, self.env(crash_at), file)
+            child = forks.parent().sink(sink_id, self.env(crash_at), file)
         try:
             yield Sink(child, log)
         finally:

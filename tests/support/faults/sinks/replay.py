@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
+import os
 import time
+from tempfile import TemporaryFile
 from typing import Any, Final
 
 from tests.support.faults.sinks.plant import SinkPlant
+from tests.support.sinks import forks
 
 _FREE_S: Final = 20.0
+_ANSWER_BYTES: Final = 1 << 20
 
 
 async def replay(on: SinkPlant) -> None:
@@ -27,13 +29,15 @@ async def replay(on: SinkPlant) -> None:
 
 
 def _replay(on: SinkPlant, sink_id: str) -> Any:
-    command = [sys.executable, "-m", "ironstream.cli", "sink", "replay", sink_id, "--from-beginning", "--output=json"]
+    command = ["sink", "replay", sink_id, "--from-beginning", "--output=json"]
     deadline = time.monotonic() + _FREE_S
     while True:
-        done = subprocess.run(command, env=on.rig.env(), capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            return json.loads(done.stdout)
+        with TemporaryFile() as out, TemporaryFile() as err:
+            code = forks.parent().command(command, on.rig.env(), out, err).wait()
+            said, told = (os.pread(file.fileno(), _ANSWER_BYTES, 0).decode() for file in (out, err))
+        if code == 0:
+            return json.loads(said)
         # one that was killed is a member for a while
-        assert "is running" in done.stderr, done.stderr
-        assert time.monotonic() < deadline, done.stderr
+        assert "is running" in told, told
+        assert time.monotonic() < deadline, told
         time.sleep(0.3)
