@@ -10,11 +10,17 @@ DURATION ?=
 SEED ?=
 LONG ?=
 PYTEST_ARGS ?=
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min((os.cpu_count() or 1) + 1, 8))')
 BENCH_ARGS ?=
 DASHBOARD_ARGS ?=
 W ?= w1
 RUNS ?= 3
 ONLY ?=
+
+# Tests wait for servers half of their time, hence one process more than there are cores. Each has a Kafka and a
+# PostgreSQL of its own (about 1 GB together), hence no more than 8. A file stays in one process, for its fixtures; the
+# order of `testpaths` is kept, which begins with what takes longest, so that none is alone at the end with a long file.
+SPREAD := --dist loadfile --no-loadscope-reorder
 
 # Ctrl-C is how `demo` and `up` are meant to end (130 is the shell's code for it): make must not call that an error.
 run = $(1) || { code=$$?; [ $$code -eq 130 ] || exit $$code; }
@@ -48,8 +54,8 @@ up: $(STAMP) ## everything of topology.yaml on this machine, Kafka included, unt
 	@$(call run,$(BIN)/ironstream up)
 
 .PHONY: test
-test: $(STAMP) ## every test; PYTEST_ARGS="-k name -x" narrows it
-	$(BIN)/pytest $(PYTEST_ARGS)
+test: $(STAMP) ## every test; PYTEST_ARGS="-k name -x" narrows it, "-n 0" runs it in one process, for -s and --pdb
+	$(BIN)/pytest -n $(WORKERS) $(SPREAD) $(PYTEST_ARGS)
 
 .PHONY: faults
 faults: $(STAMP) ## every fault that can be survived, for DURATION seconds (600); SEED=… repeats the same schedule
