@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -19,6 +20,9 @@ from ironstream.embedded.postgres import EmbeddedPostgres
 from ironstream.settings import Settings
 
 PARTITIONS = 4
+
+# No broker of the tests lives long enough to get back what its second compiler costs: 10 s of CPU at a start, not 6.
+os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 
 # How long an example takes says what else the machine does, and nothing of the code.
 settings.register_profile("ironstream", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -57,7 +57,7 @@ def test_targets_that_answer_and_targets_that_do_not_are_told_apart_in_bounded_t
         ],
         tmp_path, nowhere, capsys, monkeypatch,
     )  # fmt: skip
-    assert time.monotonic() - begun_s < 30
+    assert time.monotonic() - begun_s < 50  # asyncpg alone would wait for 60 s
     assert {name: one["verdict"] for name, one in found.items() if name.startswith("sink ")} == {
         "sink history": "ok", "sink archive": "ok", "sink away": "warn", "sink slow": "warn", "sink unset": "warn",
     }  # fmt: skip

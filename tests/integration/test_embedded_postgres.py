@@ -30,7 +30,7 @@ async def test_data_and_address_outlive_a_stop_with_a_client_still_there(tmp_pat
         await run(server.dsn, "CREATE TABLE t AS SELECT 7 AS a")
         client = await asyncpg.connect(server.dsn)
         began = time.monotonic()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 25  # after 30 s it would be killed
     assert server.pid is None
     assert client.is_closed() or await asyncio.to_thread(embedded.eventually, client.is_closed)
     async with server:

@@ -155,7 +155,7 @@ async def lines_until(process: asyncio.subprocess.Process, *wanted: bytes) -> No
 
 
 async def gone(*processes: psutil.Process) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while any(  # noqa: ASYNC110  processes of others have no event for this
             process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes
         ):

@@ -50,14 +50,14 @@ def values(received: Received) -> list[Any]:
 
 async def told(made: MqttAdapter) -> Received:
     """The next that has a value in it."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (received := await made.read()).samples:
             pass
     return received
 
 
 async def until(condition: Any) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110  what is waited for has no event
             await asyncio.sleep(0.01)
 
@@ -184,7 +184,7 @@ async def test_a_primary_host_says_that_it_is_there_and_that_it_left() -> None:
             await made.connect()
             await made.close()
             states = []
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 async for message in client.messages:
                     assert isinstance(message.payload, bytes)
                     states.append(json.loads(message.payload))
@@ -209,7 +209,7 @@ async def test_an_edge_node_that_lost_a_message_is_asked_for_its_birth_and_gives
             received = await told(made)
             assert values(received) == [1.5]
             assert "nothing came between" in received.faults[0].message
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while not await node.asked_for_birth():  # noqa: ASYNC110  as above
                     await asyncio.sleep(0.01)
         await made.close()

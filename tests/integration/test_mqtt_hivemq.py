@@ -83,7 +83,7 @@ async def keep(broker: Broker, adapter: MqttAdapter, *values: int, qos: int = 1)
 async def read(adapter: MqttAdapter, count: int, *, acknowledge: bool = False) -> list[Received]:
     """Reads until so many samples have come."""
     received: list[Received] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while sum(len(one.samples) for one in received) < count:
             received.append(await adapter.read())
             if acknowledge:

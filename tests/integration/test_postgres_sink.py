@@ -377,7 +377,7 @@ async def test_retention_runs_beside_a_write_and_not_with_the_next(
 
     await sink.write(cut_of(sink, READINGS, [reading(1)]))
     first = sink._dropping
-    await asyncio.wait_for(first, 10)
+    await asyncio.wait_for(first, 60)
     await sink.write(cut_of(sink, READINGS, [reading(2)]))
 
     assert [row["raw_offset"] for row in await all_of(database, "telemetry")] == [1, 2]

@@ -26,6 +26,7 @@ def start_jvm(*locks: str) -> None:
     jpype.startJVM(
         str(home / "lib" / "server" / "libjvm.so"),
         "-Xmx256m",
+        "-XX:TieredStopAtLevel=1",  # it ends before a second compiler would pay
         "--enable-native-access=ALL-UNNAMED",
         classpath=[str(path) for path in paths],
         convertStrings=True,

@@ -114,7 +114,7 @@ async def test_room_waits_while_too_much_is_under_way_and_no_longer() -> None:
 
     producer.let_go()
 
-    await asyncio.wait_for(waiting, 5)
+    await asyncio.wait_for(waiting, 60)
 
 
 async def test_it_says_so_when_it_has_not_been_started() -> None:
