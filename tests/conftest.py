@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -49,6 +50,13 @@ def _logging_of_its_own() -> Iterator[None]:
         structlog.configure(**before[4])
     else:
         structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _thawed_at_the_end() -> Iterator[None]:
+    """Gateways freeze what there is; the exit takes down nothing that is frozen, and DuckDB complains of all its own."""
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")
