@@ -54,7 +54,7 @@ def _logging_of_its_own() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _thawed_at_the_end() -> Iterator[None]:
-    """Gateways freeze what there is; the exit takes down nothing that is frozen, and DuckDB complains of all its own."""
+    """Gateways freeze what there is. The exit takes down nothing that is frozen, and DuckDB complains of its own."""
     yield
     gc.unfreeze()
 
