@@ -61,3 +61,6 @@ class _Loop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._virtual.now_s
+
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """Nothing: there is no thread to wait for, and asyncio's way starts one, whose end is no event of this clock."""
