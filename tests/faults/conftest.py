@@ -23,7 +23,8 @@ async def plant(deployment: Settings, tmp_path: Path) -> AsyncIterator[Deploymen
     deployed.close()
 
 
-@pytest.fixture(scope="session")
+# not of the session: an idle broker takes 3 % of a core, and there is one in each process of the tests
+@pytest.fixture(scope="module")
 def victim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
     """A Kafka that tests may kill, stop and fill."""
     broker = EmbeddedKafka(tmp_path_factory.mktemp("victim"), heap_mb=256)

@@ -63,4 +63,4 @@ class _Loop(asyncio.SelectorEventLoop):
         return self._virtual.now_s
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
-        """Nothing: there is no thread to wait for, and asyncio's way starts one, whose end is no event of this clock."""
+        """Nothing: there is no thread to wait for. asyncio's way starts one, whose end is no event of this clock."""

@@ -141,7 +141,7 @@ async def test_a_footer_that_comes_half_is_unavailable(bucket: Bucket) -> None:
 
 async def test_a_store_that_does_not_answer_is_unavailable(bucket: Bucket) -> None:
     async with faulty_proxy(bucket.url) as proxy:
-        config = bucket.config(endpoint_url=proxy.url, read_timeout_s=0.3)
+        config = bucket.config(endpoint_url=proxy.url, read_timeout_s=2)
         async with opened(config) as sink:
             proxy.faults["PUT"] = [Fault("hang")]
             with pytest.raises(SinkUnavailableError, match="in time"):
