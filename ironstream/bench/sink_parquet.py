@@ -24,7 +24,7 @@ import pyarrow.json as pj
 import pyarrow.parquet as pq
 
 from ironstream.bench.deployment import BenchError
-from ironstream.bench.sinks import SinkRate, SinkRound, through_flow
+from ironstream.bench.sink_flow import SinkRate, SinkRound, through_flow
 from ironstream.contract import ID_HEADER, Metadata, Reading, Timestamps, Topic
 from ironstream.domain.times import to_iso
 from ironstream.engine.api import Chunk, Records

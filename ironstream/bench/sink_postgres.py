@@ -17,7 +17,7 @@ import asyncpg
 import msgspec
 
 from ironstream.bench.deployment import BenchError
-from ironstream.bench.sinks import SinkRate, SinkRound, through_flow
+from ironstream.bench.sink_flow import SinkRate, SinkRound, through_flow
 from ironstream.contract import ID_HEADER, Metadata, Reading, Timestamps, Topic
 from ironstream.embedded.postgres import EmbeddedPostgres
 from ironstream.embedded.postgres_storage import programs

@@ -11,9 +11,9 @@ import duckdb
 import pyarrow.parquet as pq
 
 from ironstream.sinks.s3_parquet.config import S3ParquetConfig
-from ironstream.sinks.s3_parquet.kind import store_of
 from ironstream.sinks.s3_parquet.sink import S3ParquetSink
 from ironstream.sinks.s3_parquet.store import Store
+from ironstream.sinks.s3_parquet.stores import store_of
 from ironstream.sinks.sink import Cut, SinkContext
 from tests.support.clean import bodies
 from tests.support.clean.bodies import Body

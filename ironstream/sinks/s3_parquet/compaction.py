@@ -30,7 +30,6 @@ from ironstream.sinks.s3_parquet.chains import read_extents
 from ironstream.sinks.s3_parquet.compaction_plan import StoredFile, plan
 from ironstream.sinks.s3_parquet.config import S3ParquetConfig
 from ironstream.sinks.s3_parquet.files import DamagedFileError, Encoding, Source, decode, encode, extent_of, joined
-from ironstream.sinks.s3_parquet.kind import store_of
 from ironstream.sinks.s3_parquet.layout import (
     TIME_COLUMN,
     Directory,
@@ -40,6 +39,7 @@ from ironstream.sinks.s3_parquet.layout import (
     parse_file,
 )
 from ironstream.sinks.s3_parquet.store import Entry, GoneError, Lease, Store
+from ironstream.sinks.s3_parquet.stores import store_of
 from ironstream.sinks.sink import CompactOptions, CompactSummary, SinkContext, SinkUnavailableError
 
 _LOG = structlog.get_logger(__name__)

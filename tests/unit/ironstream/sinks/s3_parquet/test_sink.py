@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from ironstream.sinks.classes import class_of
 from ironstream.sinks.columns import SCHEMAS
 from ironstream.sinks.s3_parquet.config import S3ParquetConfig
-from ironstream.sinks.s3_parquet.kind import S3_PARQUET, store_of
+from ironstream.sinks.s3_parquet.kind import S3_PARQUET
 from ironstream.sinks.s3_parquet.local import LocalStore
 from ironstream.sinks.s3_parquet.sink import S3ParquetSink
+from ironstream.sinks.s3_parquet.stores import store_of
 from ironstream.sinks.sink import SinkContext, SinkUnavailableError
 from tests.support.engine import MemoryRecord, chunk
 from tests.support.parquet import (
