@@ -10,16 +10,16 @@ DURATION ?=
 SEED ?=
 LONG ?=
 PYTEST_ARGS ?=
-WORKERS ?= $(shell $(BIN)/python -c 'import os; print(min((os.cpu_count() or 1) + 1, 8))')
+WORKERS ?= $(shell $(BIN)/python -c 'import os; print(min(os.cpu_count() or 1, 8))')
 BENCH_ARGS ?=
 DASHBOARD_ARGS ?=
 W ?= w1
 RUNS ?= 3
 ONLY ?=
 
-# Tests wait for servers a good part of their time, hence one process more than there are cores. Each has a Kafka and a
-# PostgreSQL of its own (about 1 GB together), hence no more than 8. A file stays in one process, for its fixtures; the
-# order of `testpaths` is kept, which begins with what takes longest, so that none is alone at the end with a long file.
+# A process for each core; each has a Kafka and a PostgreSQL of its own (about 1 GB together), hence no more than 8. A file
+# stays in one process, for its fixtures; the order of `testpaths` is kept, which begins with what takes longest, so that
+# none is alone at the end with a long file.
 SPREAD := --dist loadfile --no-loadscope-reorder
 
 # Ctrl-C is how `demo` and `up` are meant to end (130 is the shell's code for it): make must not call that an error.
