@@ -67,7 +67,8 @@ async def _round(
     sink: PostgresSink, server: EmbeddedPostgres, folder: Path, number: int, rows: int, series: int
 ) -> SinkRound:
     first = number * rows
-    chunks = list(_chunks(first, rows, series))
+    # in a thread: the sink has other things to do meanwhile, such as retention, which would not get an answer
+    chunks = await asyncio.to_thread(lambda: list(_chunks(first, rows, series)))
     files = await _csv(server.dsn, folder, first, rows, series, sink.limits.rows)
 
     async def by_psql() -> float:
