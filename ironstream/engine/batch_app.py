@@ -54,7 +54,7 @@ class BatchChunks(Generic[PartT]):
                         began = time.perf_counter()
                         yield fresh, partition
                         app.gathering.worked(time.perf_counter() - began)
-            app.under_way.taken(len(chunk.records))
+            app.under_way.taken(chunk.topic, len(chunk.records))
             event.ack()
             await app.outbox.room()
 

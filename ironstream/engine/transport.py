@@ -124,12 +124,17 @@ class Consumer(driver.Consumer):
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
         """Fetch, and yield one message per partition."""
         app = cast(Worker, self.app)
-        await app.under_way.room(timeout)
-        if not self._get_active_partitions():
+        active_now = self._get_active_partitions()
+        if not active_now:
             # Faust sleeps a full second here.
             await asyncio.sleep(0.02)
             return
-        self._thread._ensure_consumer()._fetcher._fetch_max_wait_ms = app.gathering.wait_ms(time.monotonic())
+        consumer = self._thread._ensure_consumer()
+        if not await app.under_way.room({app.logical_name(tp.topic) for tp in active_now}, timeout):
+            # A fetch that takes nothing: who does not fetch for long is taken for dead, and loses its partitions.
+            with consumer._subscription.fetch_context():
+                return
+        consumer._fetcher._fetch_max_wait_ms = app.gathering.wait_ms(time.monotonic())
         generation = app.consumer_generation_id
         records, active = await self._wait_next_records(timeout)
         for tp, batches in (records or {}).items():
@@ -142,9 +147,17 @@ class Consumer(driver.Consumer):
             if not len(batch):
                 continue
             tp = tp if isinstance(tp, TP) else TP(tp.topic, tp.partition)
-            app.under_way.dispatched(len(batch))
+            app.under_way.dispatched(app.logical_name(tp.topic), len(batch))
             app.highwaters[tp] = self.highwater(tp)
             yield tp, self._chunk_message(tp, batch)
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        """Fetch of those topics that are not full; what is active stays so."""
+        app = cast(Worker, self.app)
+        full = app.under_way.full()
+        if full and active_partitions is not None:
+            active_partitions = {tp for tp in active_partitions if app.logical_name(tp.topic) not in full}
+        return await super()._getmany(active_partitions=active_partitions, timeout=timeout)
 
     async def _go_back(self) -> None:
         """Fetch again what was fetched and is not handed on.

@@ -15,6 +15,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer import fetcher
+from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.coordinator.assignors.abstract import AbstractPartitionAssignor
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record import MemoryRecords
@@ -36,6 +37,7 @@ OVERRIDDEN: list[tuple[type[Any], type[Any], str]] = [
     (driver.AIOKafkaConsumerThread, transport.ConsumerThread, "on_start"),
     (driver.Consumer, transport.Consumer, "_new_consumer_thread"),
     (driver.Consumer, transport.Consumer, "getmany"),
+    (driver.Consumer, transport.Consumer, "_getmany"),
     (driver.Consumer, transport.Consumer, "ack"),
     (driver.Consumer, transport.Consumer, "_add_gap"),
     (driver.Consumer, transport.Consumer, "commit"),
@@ -97,7 +99,8 @@ USED: list[tuple[type[Any], tuple[str, ...]]] = [
     (recovery.Recovery, ("_generation_id", "_resume_streams", "_wait", "signal_recovery_start", "wait_for_stopped")),
     (manager.TableManager, ("_recovery", "_update_channels")),
     (AIOKafkaProducer, ("create_batch", "send_batch", "send_and_wait")),
-    (AIOKafkaConsumer, ("_fetcher",)),
+    (AIOKafkaConsumer, ("_fetcher", "_subscription")),
+    (SubscriptionState, ("fetch_context",)),
     (AIOKafkaConnection, ("close", "host", "port", "send")),
     (BatchBuilder, ("_builder", "_relative_offset", "close", "size")),
     (fetcher.Fetcher, ("_fetch_max_wait_ms", "_records")),

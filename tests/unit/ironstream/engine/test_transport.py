@@ -8,11 +8,12 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from aiokafka.consumer.subscription_state import SubscriptionState
 from faust.types import TP
 
 from ironstream.engine.gathering import Gathering
 from ironstream.engine.transport import Consumer, commit_pause
-from ironstream.engine.underway import UnderWay
+from ironstream.engine.underway import MOST_RECORDS, UnderWay
 
 
 def test_quick_commits_keep_their_interval() -> None:
@@ -40,9 +41,13 @@ class Fetching(Consumer):
     should_stop = False
 
     def __init__(self, meanwhile: Callable[[Fetching], None]) -> None:
-        fetcher = SimpleNamespace(_fetch_max_wait_ms=0)
-        self.app = SimpleNamespace(under_way=UnderWay(), gathering=Gathering(), consumer_generation_id=1)
-        self._thread = cast(Any, SimpleNamespace(_ensure_consumer=lambda: SimpleNamespace(_fetcher=fetcher)))
+        self.subscription = SubscriptionState()
+        consumer = SimpleNamespace(_fetcher=SimpleNamespace(_fetch_max_wait_ms=0), _subscription=self.subscription)
+        self.app = SimpleNamespace(
+            under_way=UnderWay(), gathering=Gathering(), consumer_generation_id=1, logical_name=str
+        )
+        self.asked: list[set[TP]] = []
+        self._thread = cast(Any, SimpleNamespace(_ensure_consumer=lambda: consumer, getmany=self._asked))
         self.flow_active = True
         self.can_resume_flow = cast(Any, asyncio.Event())
         self.seeks: list[bool] = []
@@ -54,6 +59,10 @@ class Fetching(Consumer):
     async def _wait_next_records(self, timeout: float) -> Any:
         self._meanwhile(self)
         return {PARTITION: [object()]}, {PARTITION}
+
+    async def _asked(self, partitions: set[TP], timeout: float) -> Any:
+        self.asked.append(partitions)
+        return {}
 
     async def wait(self, *events: Any, timeout: Any = None) -> Any:
         await events[0].wait()
@@ -84,3 +93,22 @@ async def test_a_fetch_that_a_rebalance_overtook_is_fetched_again_once_records_f
     consumer = Fetching(meanwhile)
     assert [message async for message in consumer.getmany(1.0)] == []
     assert consumer.seeks == [True]
+
+
+async def test_while_agents_stand_still_nothing_is_fetched_and_the_group_does_not_take_that_for_death() -> None:
+    consumer = Fetching(lambda _: pytest.fail("it fetched"))
+    consumer.app.under_way.dispatched(PARTITION.topic, MOST_RECORDS + 1)
+    began = consumer.subscription._last_fetch_ended
+    for _ in range(3):
+        assert [message async for message in consumer.getmany(0.01)] == []
+    assert consumer.subscription._last_fetch_ended > began
+
+
+async def test_a_topic_that_is_full_is_left_out_of_the_fetch_of_the_others() -> None:
+    consumer, other = Fetching(lambda _: None), TP("alarms.raw", 0)
+    consumer.app.under_way.dispatched(other.topic, 1)
+    consumer.app.under_way.dispatched(PARTITION.topic, MOST_RECORDS)
+    await consumer._getmany({PARTITION, other}, 1.0)
+    consumer.app.under_way.taken(PARTITION.topic, MOST_RECORDS)
+    await consumer._getmany({PARTITION, other}, 1.0)
+    assert consumer.asked == [{other}, {PARTITION, other}]
