@@ -32,7 +32,11 @@ async def join_and_leave(on: Deployment, times: int) -> None:
     await on.processing()
     for number in range(times):
         second = on.start_worker()
-        await asyncio.sleep(on.random.uniform(5.0, 9.0))
+        # until it takes signals it ends by them, whatever it was told
+        while "partitions restored" not in second.last_words(500):
+            assert second.running, second.last_words()
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(on.random.uniform(1.0, 5.0))
         on.faults["a second worker came and went"] += 1
         if number % 2:
             second.kill()
