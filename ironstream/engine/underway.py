@@ -28,12 +28,12 @@ class UnderWay:
     def dispatched(self, topic: str, records: int) -> None:
         """A chunk is on its way to the agent of a topic."""
         self.records += records
-        self._load[topic] += max(records, CHUNK_RECORDS)
+        self._load[topic] += _load_of(records)
 
     def taken(self, topic: str, records: int) -> None:
         """An agent has taken a chunk."""
         self.records = max(0, self.records - records)
-        self._load[topic] = max(0, self._load[topic] - max(records, CHUNK_RECORDS))
+        self._load[topic] = max(0, self._load[topic] - _load_of(records))
         self._progress.set()
 
     def forget(self) -> None:
@@ -60,3 +60,8 @@ class UnderWay:
         except TimeoutError:
             return False
         return True
+
+
+def _load_of(records: int) -> int:
+    """What a chunk of so many records counts as."""
+    return max(records, CHUNK_RECORDS)

@@ -107,9 +107,10 @@ class PostgresSink:
     async def write(self, cut: Cut[pa.Table]) -> Sequence[Refusal]:
         """Write a cut in one transaction; a repeat changes nothing."""
         table = table_of(cut.topic)
+        known = self._known_of(table, cut)
         try:
-            with progress_told(lambda: len(self._known_of(table, cut))):
-                refusals = await self._write(cut, table)
+            with progress_told(lambda: len(known)):
+                refusals = await self._write(cut, table, known)
         except BaseException as error:
             # whatever it was doing: a connection that was cut off in the middle is good for nothing
             self._connections.drop(table)
@@ -128,7 +129,7 @@ class PostgresSink:
                 await self._dropping
         await self._connections.close()
 
-    async def _write(self, cut: Cut[pa.Table], table: Table) -> list[Refusal]:
+    async def _write(self, cut: Cut[pa.Table], table: Table, known: dict[int, str]) -> list[Refusal]:
         rows = await asyncio.to_thread(gather, cut)
         connection = await self._connections.of(table)
         with as_sink_errors(self._place):
@@ -150,7 +151,6 @@ class PostgresSink:
         if not len(some):
             return refusals
         await self._make_partitions(connection, table, rows, some)
-        known = self._known_of(table, cut)
         columns = columns_of(table, rows, numbers)
         while len(some):
             encoded, order = await asyncio.to_thread(_encoded, table, columns, some)

@@ -75,7 +75,7 @@ class Chain:
         """Last offset that a file before `offset` covers; -1 where there is none."""
         return max((extent.last for extent in self.files.values() if extent and extent.first < offset), default=-1)
 
-    def reach_before(self, offset: int) -> int:
+    def highest_mark_before(self, offset: int) -> int:
         """Highest mark in files before `offset`; NO_MARK where there is none."""
         before = (extent.marks.reach for first, extent in self.files.items() if extent and first < offset)
         return max(before, default=NO_MARK)

@@ -37,7 +37,7 @@ class Lookup:
         Raises SinkUnavailableError, and GoneError where a listed file has been compacted away.
         """
         first, last = rows["offset"][0].as_py(), rows["offset"][-1].as_py()
-        doubtful = doubtful_marks(marks_of(rows, self._class), chain.reach_before(first))
+        doubtful = doubtful_marks(marks_of(rows, self._class), chain.highest_mark_before(first))
         if len(doubtful):
             rows = await self._without(rows, await self._before(first, int(doubtful[0])), doubtful)
         if len(rows) and (after := chain.after(last)):

@@ -176,7 +176,7 @@ class S3ParquetSink:
             return 0
         # not before the file that it follows: should that go away, the two beside it are no neighbours
         complete_from = max(origin.complete_from, chain.reached_before(at) + 1)
-        extent = extent_of(new, origin.data_class, complete_from, chain.reach_before(at))
+        extent = extent_of(new, origin.data_class, complete_from, chain.highest_mark_before(at))
         time_column = TIME_COLUMN[origin.data_class]
         body = await asyncio.to_thread(encode, new, time_column, origin.source, extent, self._encoding)
         if not await self._store.create(f"{directory}/{file_name(origin.stem, extent.first)}", body):
