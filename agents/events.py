@@ -73,6 +73,11 @@ class EventsPartition:
         """Version of the topology that the log named last."""
         return self._topology.version
 
+    @property
+    def topology_number(self) -> int:
+        """Number of the newest change of it that the log has named."""
+        return self._topology.number
+
     def apply(self, chunk: Chunk, out: Outputs) -> None:
         """Take every record in order; one that cannot be used goes to the DLQ and changes nothing."""
         for record in chunk.records:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final, Protocol
 
@@ -11,10 +11,13 @@ from ironstream.contract import SeriesId
 from ironstream.domain.rules import ConditionRule, SeriesRules, TimeRules, WindowSize
 from ironstream.engine.api import Record, Store
 from ironstream.engine.control import TopologyChange, decode_control
+from ironstream.errors import DecodeError
 from ironstream.topology import check_text, compile_topology
+from ironstream.topology.sources import Sources
 from tables.topology import TOPOLOGY, TOPOLOGY_ROW, HeldTopology
 
 NEVER_NAMED: Final = -1
+"""Version of a topology that the log has not named."""
 
 
 class Topology(Protocol):
@@ -56,31 +59,38 @@ class LiveTopology:
     def __init__(self, store: Store, initial: Topology) -> None:
         self.current = initial
         self.version = NEVER_NAMED
+        self.number = 0
         self.refused = 0
         self._rows = LiveRows(TOPOLOGY, store)
         held = self._rows.get(TOPOLOGY_ROW)
         if held is not None:
-            compiled = self._of(TopologyChange(held.version, held.packed))
+            self.number = held.number
+            compiled = self._of(held.version, held.packed)
             if compiled is not None:
                 self.current, self.version = compiled, held.version
 
     def follow(self, control: Record) -> bool:
         """Take a control record; True when another topology holds from here on. Never raises, whatever it holds."""
         change = decode_control(control)
-        if not isinstance(change, TopologyChange):
+        if not isinstance(change, TopologyChange) or change.number <= self.number:
             return False
-        compiled = self._of(change)
+        compiled = self._of(change.version, change.packed)
+        # also a refused one, which is not to be named again and again
+        self.number = change.number
         if compiled is None:
             self.refused += 1
+            held = self._rows.get(TOPOLOGY_ROW)
+            if held is not None:
+                self._rows[TOPOLOGY_ROW] = replace(held, number=change.number)
             return False
         is_another = compiled is not self.current
         self.current, self.version = compiled, change.version
-        self._rows[TOPOLOGY_ROW] = HeldTopology(change.version, change.packed)
+        self._rows[TOPOLOGY_ROW] = HeldTopology(change.version, change.packed, change.number)
         return is_another
 
-    def _of(self, change: TopologyChange) -> Topology | None:
-        # A number stands for one text: that of the current one need not be compiled and kept twice.
-        return self.current if change.version == self.current.version else _compiled(change.version, change.packed)
+    def _of(self, version: int, packed: str) -> Topology | None:
+        # A version stands for one text: that of the current one need not be compiled and kept twice.
+        return self.current if version == self.current.version else compiled_version(version, packed)
 
     def flush(self) -> None:
         """Write the row if it changed."""
@@ -88,11 +98,13 @@ class LiveTopology:
 
 
 @lru_cache(maxsize=4)
-def _compiled(version: int, packed: str) -> Topology | None:
-    """Compiled once for all partitions of the process, which name the same version within moments."""
+def compiled_version(version: int, packed: str) -> Topology | None:
+    """A version ready for use; None where this release cannot use it. Compiled once for all partitions of the process,
+    which name the same version within moments.
+    """
     try:
-        text = TopologyChange(version, packed).text
-    except (ValueError, zlib.error):
+        sources = Sources.unpacked(packed)
+    except DecodeError:
         return None
-    topology = check_text(text).topology
+    topology = check_text(sources.text, sources.root).topology
     return None if topology is None else compile_topology(topology, version)

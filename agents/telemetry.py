@@ -107,6 +107,11 @@ class TelemetryPartition:
         """Version of the topology that the log named last."""
         return self._live.version
 
+    @property
+    def topology_number(self) -> int:
+        """Number of the newest change of it that the log has named."""
+        return self._live.number
+
     def _new_series(self, row: int, rules: SeriesRules) -> None:
         self.state.register(row, rules)
         self._output.register(row)

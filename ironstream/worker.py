@@ -7,7 +7,7 @@ import fcntl
 import gc
 import logging
 import os
-import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,17 +15,22 @@ import structlog
 import uvloop
 
 from agents import alarms, events, telemetry
+from agents.live_topology import Topology, compiled_version
 from agents.telemetry_wire import AvroWire, JsonWire
+from agents.topology_follower import TopologyFollower
 from ironstream.engine.app import App, EngineConfig
 from ironstream.engine.batch_app import BatchApp
 from ironstream.engine.connections import survive_closed_transports
+from ironstream.engine.control import TopologyChange
 from ironstream.errors import BrokerError, ConfigurationError
 from ironstream.metrics import MetricsServer
+from ironstream.rollout.log import TopologyLog
+from ironstream.rollout.operations import start_with
 from ironstream.schemas import Schemas
 from ironstream.settings import Settings
 from ironstream.topics import ensure_topics, topic_specs
-from ironstream.topology import compile_topology, load_topology
-from ironstream.topology.versions import number_of
+from ironstream.topology import load_topology, read_topology
+from ironstream.topology.sources import Sources
 
 log = structlog.get_logger(__name__)
 _MOST_WORKERS: Final = 64
@@ -39,11 +44,7 @@ def build_app(settings: Settings) -> App:
     prepare_process()
     schemas = Schemas(settings.schemas)
     wire = AvroWire(schemas.clean_id) if settings.output_wire == "avro" else JsonWire()
-    topology = load_topology(settings.topology)
-    text = settings.topology.read_bytes()
-    sizes = [window.size_us // 1_000_000 for window in compile_topology(topology).windows]
-    version = asyncio.run(_prepare(settings, sizes, text))
-    compiled = compile_topology(topology, version)
+    change, compiled = asyncio.run(_prepare(settings))
     app = App(
         EngineConfig(
             application_id=settings.application_id,
@@ -55,13 +56,13 @@ def build_app(settings: Settings) -> App:
             session_timeout_s=settings.session_timeout_s,
             compression=None if settings.compression == "none" else settings.compression,
             store_cache_mb=settings.store_cache_mb,
-            topology_version=version,
-            topology_text=text,
+            topology=change,
         )
     )
     telemetry.register(app, compiled, settings.partitions, schemas, wire)
     events.register(app, compiled)
     alarms.register(app, compiled)
+    app.add_dependency(TopologyFollower(app, settings))
     if settings.metrics_port is not None:
         # a child of the app, so that Faust's own way to run a worker has it too; started first, stopped last
         app.add_dependency(MetricsServer(app, settings.metrics_host, settings.metrics_port))
@@ -91,7 +92,29 @@ def run(app: BatchApp[Any]) -> None:
     process.execute_from_commandline()
 
 
-async def _prepare(settings: Settings, sizes_s: list[int], text: bytes) -> int:
+async def _prepare(settings: Settings) -> tuple[TopologyChange, Topology]:
+    """The change of the topology that holds, and its version ready for use. The file counts where there is none yet."""
+    await _topics(settings, ())
+    async with TopologyLog(settings) as log_of_topologies:
+        history = log_of_topologies.history
+        if history.current is None:
+            sources = Sources.single(read_topology(settings.topology), settings.topology.name)
+            load_topology(settings.topology)
+            await start_with(log_of_topologies, sources, "worker")
+        change, version = history.current, history.version
+    assert change is not None
+    assert version is not None
+    compiled = await asyncio.to_thread(compiled_version, version.number, version.packed)
+    if compiled is None:
+        raise ConfigurationError(
+            f"Version {version.number} of the topology, which holds, cannot be used by this release.",
+            "Run the release that it was applied with, or `ironstream rollback` with that one.",
+        )
+    await _topics(settings, [window.size_us // 1_000_000 for window in compiled.windows])
+    return TopologyChange(change.number, version.number, version.packed), compiled
+
+
+async def _topics(settings: Settings, sizes_s: Sequence[int]) -> None:
     differences = await ensure_topics(
         settings.kafka_client_kwargs(), topic_specs(settings, sizes_s), settings.replication
     )
@@ -107,7 +130,6 @@ async def _prepare(settings: Settings, sizes_s: list[int], text: bytes) -> int:
                 f"Set it: kafka-configs --alter --topic {difference.topic} --add-config cleanup.policy=compact",
             )
         log.warning("topic has another setting", difference=str(difference))
-    return await number_of(text, settings, time.time_ns() // 1000)
 
 
 def state_dir(settings: Settings) -> Path:

@@ -10,10 +10,11 @@ from tables.rows import RowLayout
 
 @dataclass(frozen=True, slots=True)
 class HeldTopology:
-    """A version of topology.yaml, its text packed as the control record of the log carries it."""
+    """A version of the topology, packed as the control record of the log carries it, and the number of the change."""
 
     version: int
     packed: str
+    number: int = 0
 
 
 TOPOLOGY: Final = RowLayout("topology", b"t/", 1, HeldTopology)

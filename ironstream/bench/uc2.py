@@ -55,6 +55,7 @@ class PowerWindows:
     """The open windows of one partition's sensors."""
 
     topology_version = 0
+    topology_number = 0
 
     def __init__(self, store: Store, schema: dict[str, Any], output: str) -> None:
         self._store = store

@@ -85,7 +85,11 @@ class PartitionLogic(Protocol):
 
     @property
     def topology_version(self) -> int:
-        """Version of topology.yaml that its state holds to; a control record in the log changes it."""
+        """Version of the topology that its state holds to; a control record in the log changes it."""
+
+    @property
+    def topology_number(self) -> int:
+        """Number of the newest change of the topology that its log has named; 0: none."""
 
     def apply(self, chunk: Chunk, out: Outputs) -> None:
         """Take every record of the chunk: change the state, send the outputs. Raises only on a defect (fail-stop)."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ironstream.engine.control import TopologyChange
+
 
 @dataclass(frozen=True, slots=True)
 class EngineConfig:
@@ -23,6 +25,6 @@ class EngineConfig:
     commit_interval_s: float = 2.0
     session_timeout_s: float = 10.0
     compression: str | None = None
-    topology_version: int = 0
-    topology_text: bytes = b""
+    topology: TopologyChange | None = None
+    """The one that holds at the start; None for an app whose agents have no rules."""
     store_cache_mb: int = 64

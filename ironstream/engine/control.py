@@ -6,8 +6,6 @@ A *topology* record says that the version it carries holds from here on.
 
 from __future__ import annotations
 
-import zlib
-from base64 import b64decode, b64encode
 from typing import Final
 
 import msgspec
@@ -21,20 +19,16 @@ class Tick(msgspec.Struct, frozen=True, tag_field="kind", tag="tick"):
 
 
 class TopologyChange(msgspec.Struct, frozen=True, tag_field="kind", tag="topology"):
-    """Version `version` of topology.yaml holds for all records after this one."""
+    """Version `version` of the topology holds for all records after this one.
 
+    `number` is that of the change in the log of topologies, from 1: a record with a lower one than was taken already
+    says nothing, as from a worker that does not know yet that its partition has another owner. `packed` holds the files
+    (`topology.sources`).
+    """
+
+    number: int
     version: int
     packed: str
-
-    @classmethod
-    def of(cls, version: int, text: bytes) -> TopologyChange:
-        """The record for a version and the text of its file."""
-        return cls(version, b64encode(zlib.compress(text, 6)).decode())
-
-    @property
-    def text(self) -> bytes:
-        """The text of topology.yaml."""
-        return zlib.decompress(b64decode(self.packed))
 
 
 Control = Tick | TopologyChange

@@ -46,6 +46,9 @@ class Ownership:
     def __init__(self, config: EngineConfig, outbox: Outbox) -> None:
         self.partitions: dict[TP, Partition] = {}
         self.restore_seconds = 0.0
+        self.topology = config.topology
+        """The change that every partition's log is to name."""
+        self._producer: Any = None
         self._config = config
         self._outbox = outbox
         self._agents: dict[str, AgentSpec] = {}
@@ -127,7 +130,8 @@ class Ownership:
                 changelog_records=sum(one.rows_read for one in restored.values()),
                 seconds=round(self.restore_seconds, 2),
             )
-            await self._announce_topology(list(missing), producer)
+            self._producer = producer
+            await self._announce(list(missing))
 
     async def _refuse_lost(self, missing: Mapping[TP, AgentSpec], restored: Mapping[TopicPartition, Restored]) -> None:
         without_marker = {
@@ -168,16 +172,28 @@ class Ownership:
             changelog_offset=restored.changelog_offset,
             position=first_position(tp, restored.source_offset, oldest),
             commit_number=restored.commit_number,
-            topology_version=self._config.topology_version,
         )
 
-    async def _announce_topology(self, taken: list[TP], producer: Any) -> None:
-        change = TopologyChange.of(self._config.topology_version, self._config.topology_text)
-        for tp in taken:
-            if self.partitions[tp].logic.topology_version != change.version:
-                await producer.send_and_wait(
-                    tp.topic, key=CONTROL_KEY, value=encode_control(change), partition=tp.partition
-                )
+    async def hold(self, change: TopologyChange) -> None:
+        """Have a change of the topology in the log of every partition, those that are here and those that come."""
+        self.topology = change
+        await self._announce(list(self.partitions))
+
+    async def _announce(self, among: list[TP]) -> None:
+        """Write the change into the logs that have not named it yet.
+
+        A partition that has just been told, and has not read it, is told once more: the second record says nothing.
+        """
+        change = self.topology
+        if change is None:
+            return
+        value = encode_control(change)
+        behind = [tp for tp in among if (one := self.partitions.get(tp)) and one.logic.topology_number < change.number]
+        # all at once: the logs of one plant are to switch within moments of each other
+        sent = [
+            await self._producer.send(tp.topic, key=CONTROL_KEY, value=value, partition=tp.partition) for tp in behind
+        ]
+        await asyncio.gather(*sent)
 
 
 def _changelog(tp: TP, agent: AgentSpec) -> TopicPartition:

@@ -75,7 +75,6 @@ class Partition:
         changelog_offset: int,
         position: int,
         commit_number: int,
-        topology_version: int,
     ) -> None:
         self.partition = partition
         self.logic = logic
@@ -93,7 +92,6 @@ class Partition:
         self._claim = claim
         self._changelog_offset = changelog_offset
         self._commit_number = commit_number
-        self._topology_version = topology_version
         self._at_rest = asyncio.Lock()
         self._committing = asyncio.Lock()
         self._closed = False
@@ -140,7 +138,7 @@ class Partition:
                 self.committed_position = position
                 return position
             crash_point("after_outputs")
-            marker = Marker(self._commit_number + 1, position, self._topology_version, int(time.time() * 1000))
+            marker = Marker(self._commit_number + 1, position, self.logic.topology_version, int(time.time() * 1000))
             await self._append(changes, marker)
             crash_point("after_changelog")
             self._commit_number = marker.number

@@ -20,6 +20,7 @@ class Counter:
     """Counts of one partition; each count leaves as a record with its source offset as id."""
 
     topology_version = 1
+    topology_number = 1
 
     def __init__(self, store: Store, partition: int) -> None:
         self._store = store
@@ -63,7 +64,6 @@ def make_app(configuration: str) -> App:
             topic_prefix=given["prefix"],
             commit_interval_s=0.3,
             session_timeout_s=6.0,
-            topology_version=1,
         )
     )
 

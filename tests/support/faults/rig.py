@@ -141,6 +141,7 @@ class _Still:
     """An agent that only has rows."""
 
     topology_version = 1
+    topology_number = 1
 
     def apply(self, chunk: Chunk, out: Outputs) -> None: ...
 
@@ -162,5 +163,4 @@ def owner(rig: Rig, restored: Restored, producer: AIOKafkaProducer, position: in
         changelog_offset=restored.changelog_offset,
         position=position,
         commit_number=restored.commit_number,
-        topology_version=1,
     )

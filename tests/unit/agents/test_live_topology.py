@@ -6,6 +6,7 @@ from agents.events import EventsPartition
 from agents.live_topology import NEVER_NAMED, LiveTopology
 from ironstream.contract import CONTROL_KEY, Topic
 from ironstream.engine.control import TopologyChange, encode_control
+from ironstream.topology.sources import Sources
 from tests.support.engine import MemoryRecord, MemoryStore, RecordedOutputs, chunk, record
 from tests.support.topology import HandMadeTopology
 
@@ -26,8 +27,9 @@ STOPPED = msgspec.json.encode(
 )
 
 
-def change(offset: int, version: int, text: bytes) -> MemoryRecord:
-    return record(offset, CONTROL_KEY, encode_control(TopologyChange.of(version, text)), NOW_MS)
+def change(offset: int, version: int, text: bytes, number: int | None = None) -> MemoryRecord:
+    named = TopologyChange(number or version, version, Sources.single(text).packed())
+    return record(offset, CONTROL_KEY, encode_control(named), NOW_MS)
 
 
 def test_the_version_that_the_log_names_holds_from_there_on_also_after_a_restart() -> None:
@@ -62,9 +64,9 @@ def test_the_topology_that_a_worker_began_with_is_not_made_again_when_the_log_na
         None,
         b"",
         b"{}",
-        encode_control(TopologyChange(5, "no base64")),
-        encode_control(TopologyChange(5, "AAAA")),
-        encode_control(TopologyChange.of(5, b"version: [")),
+        encode_control(TopologyChange(5, 5, "no base64")),
+        encode_control(TopologyChange(5, 5, "AAAA")),
+        encode_control(TopologyChange(5, 5, Sources.single(b"version: [").packed())),
     ],
 )
 def test_a_version_that_cannot_be_compiled_is_refused_and_the_one_before_stays(value: bytes | None) -> None:
@@ -72,6 +74,15 @@ def test_a_version_that_cannot_be_compiled_is_refused_and_the_one_before_stays(v
     log = [change(0, 4, REJECTING), record(1, CONTROL_KEY, value, NOW_MS)]
     logic.apply(chunk("alarms.raw", log), RecordedOutputs())
     assert logic.topology_version == 4
+
+
+def test_a_record_of_an_owner_that_was_overtaken_says_nothing_and_a_rollback_does() -> None:
+    logic = AlarmsPartition(MemoryStore(), 0, HandMadeTopology())
+    held = []
+    for at, (number, version) in enumerate([(2, 7), (1, 6), (2, 6), (3, 6)]):
+        logic.apply(chunk("alarms.raw", [change(at, version, REJECTING, number)]), RecordedOutputs())
+        held.append((logic.topology_number, logic.topology_version))
+    assert held == [(2, 7), (2, 7), (2, 7), (3, 6)]
 
 
 def test_what_a_withdrawn_rule_has_raised_is_cleared_and_its_numbers_go_on() -> None:

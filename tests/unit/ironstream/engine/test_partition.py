@@ -26,6 +26,7 @@ class Counting:
     """Counts the records of each key, and says so."""
 
     topology_version = 7
+    topology_number = 7
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -65,7 +66,6 @@ class Rig:
             changelog_offset=1,
             position=100,
             commit_number=commit_number,
-            topology_version=7,
         )
 
     async def take(self, first: int, keys: Sequence[bytes]) -> None:

@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ironstream.errors import DecodeError
+from ironstream.topology.sources import Sources
+
+FILES = st.dictionaries(st.text(min_size=1, max_size=9), st.binary(max_size=200), min_size=1, max_size=4)
+
+
+@given(FILES)
+def test_files_are_packed_and_unpacked_unharmed(files: dict[str, bytes]) -> None:
+    sources = Sources(min(files), files)
+    assert Sources.unpacked(sources.packed()) == sources
+
+
+@given(FILES, FILES)
+def test_other_texts_have_another_digest(one: dict[str, bytes], other: dict[str, bytes]) -> None:
+    first, second = Sources(min(one), one), Sources(min(other), other)
+    if len(one) == len(other) == 1:
+        assert (first.sha256 == second.sha256) == (first.text == second.text)
+    else:
+        assert (first.sha256 == second.sha256) == (one == other)
+
+
+@pytest.mark.parametrize("packed", ["", "AAAA", "no base64", Sources("a", {"b": b""}).packed()])
+def test_what_holds_no_topology_is_told(packed: str) -> None:
+    with pytest.raises(DecodeError):
+        Sources.unpacked(packed)
