@@ -18,6 +18,7 @@ from ironstream.commands import (
     gateway,
     ledger,
     query,
+    rollout,
     sink,
     tables,
     tail,
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 _TRY = "See it run"
 _RUN = "Run it"
+_CHANGE = "Change the plant"
 _LOOK = "Look into it"
 
 app.command(rich_help_panel=_TRY)(demo.demo)
@@ -51,8 +53,13 @@ app.command(rich_help_panel=_RUN)(worker.worker)
 app.command(rich_help_panel=_RUN)(gateway.gateway)
 app.add_typer(adapter.app, name="adapter", rich_help_panel=_RUN)
 app.add_typer(sink.app, name="sink", rich_help_panel=_RUN)
-app.command(rich_help_panel=_RUN)(check.check)
 app.command(rich_help_panel=_RUN)(topics.topics)
+app.command(rich_help_panel=_CHANGE)(check.check)
+app.command(rich_help_panel=_CHANGE)(rollout.apply)
+app.command(rich_help_panel=_CHANGE)(rollout.rollback)
+app.command(rich_help_panel=_CHANGE)(rollout.history)
+app.command(rich_help_panel=_CHANGE)(rollout.show)
+app.command(rich_help_panel=_CHANGE)(rollout.diff)
 app.add_typer(alarms.app, name="alarms", rich_help_panel=_LOOK)
 app.add_typer(tables.app, name="tables", rich_help_panel=_LOOK)
 app.command(rich_help_panel=_LOOK)(tail.tail)

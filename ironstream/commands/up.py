@@ -22,9 +22,12 @@ from ironstream.commands.supervised import environment, supervise
 from ironstream.commands.topics import specs_of
 from ironstream.embedded import EmbeddedKafka
 from ironstream.embedded.postgres import EmbeddedPostgres
+from ironstream.rollout.audit import hold_text
+from ironstream.rollout.log import TopologyLog
 from ironstream.settings import Settings
 from ironstream.topics import ensure_topics
-from ironstream.topology import Topology, load_topology
+from ironstream.topology import Topology, load_topology, read_topology
+from ironstream.topology.sources import Sources
 
 _PLANT_PORTS: Final = ", ".join(f"{port} {adapter}" for adapter, port in PORTS.items())
 
@@ -74,6 +77,7 @@ def up(
             )
             for difference in differences:
                 console.print(f"[yellow]note:[/] {difference}")
+            run(_hold(settings), settings.bootstrap)
             secrets = {} if store is None else secrets_for(unset, store.dsn)
             processes = _processes(settings, simulator) + sink_processes(settings, declared, secrets)
             console.print(f"[bold green]up[/] on Kafka {settings.bootstrap}; Ctrl-C ends it")
@@ -85,6 +89,13 @@ def up(
             if kafka is not None:
                 console.print("stopping Kafka")
                 asyncio.run(kafka.stop())
+
+
+async def _hold(settings: Settings) -> None:
+    """On one machine the file is what counts: it was edited while nothing ran, maybe."""
+    sources = Sources.single(read_topology(settings.topology), settings.topology.name)
+    async with TopologyLog(settings) as log:
+        await hold_text(settings, log, sources, "apply", "up", "the file at the start")
 
 
 def _uses_own_kafka(bootstrap: str | None) -> bool:

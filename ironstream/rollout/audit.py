@@ -1,0 +1,64 @@
+"""Changes of the topology on audit_trail: who, when, why, and what was before and after."""
+
+from __future__ import annotations
+
+import msgspec
+from aiokafka import AIOKafkaProducer
+
+from ironstream.contract import Topic
+from ironstream.rollout.log import TopologyLog
+from ironstream.rollout.operations import Action, make_change, write_version
+from ironstream.rollout.records import Change, Version
+from ironstream.settings import Settings
+from ironstream.topology.sources import Sources
+
+
+class TopologyAudit(msgspec.Struct, frozen=True, tag_field="kind", tag="topology"):
+    """A change that was made. The texts are on config.topology, by version."""
+
+    change: int
+    action: str
+    actor: str
+    reason: str
+    time: str
+    before_version: int | None
+    before_sha256: str | None
+    after_version: int
+    after_sha256: str
+
+
+async def hold_text(
+    settings: Settings, log: TopologyLog, sources: Sources, action: Action, author: str, reason: str
+) -> tuple[Change | None, Version]:
+    """Have this topology, which was checked, hold from now on; no change where it does already."""
+    holding, version = log.history.current, log.history.version
+    if version is not None and version.sha256 == sources.sha256:
+        return None, version
+    written = await write_version(log, sources, author, reason)
+    after = 0 if holding is None else holding.number
+    return await audited_change(settings, log, written.number, action, author, reason, after), written
+
+
+async def audited_change(
+    settings: Settings, log: TopologyLog, version: int, action: Action, author: str, reason: str, after: int
+) -> Change:
+    """`operations.make_change`, and its record on audit_trail.
+
+    Should this die in between, the log of topologies has all that the record would say.
+    """
+    change = await make_change(log, version, action, author, reason, after)
+    before = None if change.before is None else log.history.versions[change.before]
+    record = TopologyAudit(
+        change.number, action, author, reason, change.time,
+        None if before is None else before.number, None if before is None else before.sha256,
+        version, log.history.versions[version].sha256,
+    )  # fmt: skip
+    producer = AIOKafkaProducer(**settings.kafka_client_kwargs(), acks="all", enable_idempotence=True)
+    await producer.start()
+    try:
+        await producer.send_and_wait(
+            settings.topic(Topic.AUDIT_TRAIL), key=b"topology", value=msgspec.json.encode(record)
+        )
+    finally:
+        await producer.stop()
+    return change
