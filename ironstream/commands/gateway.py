@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,13 @@ from ironstream.embedded.locks import try_lock
 from ironstream.errors import ConfigurationError
 
 
+class Followed(StrEnum):
+    """What a gateway follows."""
+
+    LOG = "log"
+    FILE = "file"
+
+
 def gateway(
     name: Annotated[
         str | None,
@@ -27,6 +35,9 @@ def gateway(
         int | None,
         typer.Option(help="Port of /health, /live and /metrics; 0 takes a free one [IRONSTREAM_HEALTH_PORT]."),
     ] = None,
+    follow: Annotated[
+        Followed, typer.Option(help="Where the topology comes from: what was applied to the deployment, or the file.")
+    ] = Followed.LOG,
     bootstrap: BootstrapOption = None,
     topology: TopologyOption = None,
     data_dir: DataDirOption = None,
@@ -34,33 +45,44 @@ def gateway(
     """Run the pipelines of a gateway in processes of their own until SIGTERM or Ctrl-C, then flush.
 
     Its own pipelines and those that name no gateway; those that name the same `process` share one. What dies or hangs
-    is started again. topology.yaml is watched (SIGHUP: now): a good version is taken at once, only what changed is
-    restarted; a bad one is refused and what runs goes on.
+    is started again. The version of the topology that holds is followed (`ironstream apply`): only what changed is
+    restarted; one that cannot be used is refused and what runs goes on. While Kafka is away the last version holds,
+    also after a restart. `--follow file` watches topology.yaml instead (SIGHUP: now).
 
     Examples:
 
       ironstream gateway
 
       ironstream gateway gw-1 --bootstrap kafka-1:9092 --health-port 8080
+
+      ironstream gateway --follow file
     """
     export_settings(bootstrap=bootstrap, topology=topology, data_dir=data_dir, health_port=health_port)
     # the protocols' libraries are costly to import, which every other command would pay for
     from adapters.__main__ import settings_from_environment
     from adapters.registry import CONFIG_MODELS
     from ironstream.gateway.processes.gateway import Gateway
+    from ironstream.gateway.processes.settings import Supervision
+    from ironstream.gateway.processes.topology_file import TopologyFile
+    from ironstream.gateway.processes.topology_log import LoggedTopology
+    from ironstream.gateway.processes.topology_source import TopologySource
     from ironstream.gateway.supervisor import stop_on_signal
     from ironstream.sinks.registry import SINKS
 
     settings = settings_of()
     own = settings_from_environment()
     lock = _lock(settings.data_dir / f"gateway{f'-{name}' if name else ''}.lock")
+    source: TopologySource
+    if follow is Followed.FILE:
+        source = TopologyFile(settings.topology, CONFIG_MODELS, Supervision().settle_s, sinks=SINKS)
+    else:
+        kept = settings.data_dir / "topology" / f"{name or 'gateway'}.json"
+        source = LoggedTopology(settings, CONFIG_MODELS, kept, sinks=SINKS)
     made = Gateway(
         name,
-        settings.topology,
+        source,
         # its own records are its log, which needs no disk
         replace(own, buffer_dir=None),
-        adapters=CONFIG_MODELS,
-        sinks=SINKS,
         command=python("-m", "adapters", "--control"),
         env=_environment(),
         buffer_dir=own.buffer_dir or settings.data_dir / "buffer",

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import getpass
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ironstream.commands.options import BootstrapOption, OutputOption, settings_of
-from ironstream.commands.output import Output, out, print_json, print_table, run
+from ironstream.commands.output import Output, out, print_error, print_json, print_table, run
 from ironstream.errors import ConfigurationError
+from ironstream.gateway.processes.topology_source import TopologyVersion
+from ironstream.gateway.supervisor import stop_on_signal
 from ironstream.rollout.audit import audited_change, hold_text
 from ironstream.rollout.log import TopologyLog
 from ironstream.rollout.records import Change, Version
 from ironstream.settings import Settings
 from ironstream.topics import ensure_topics, topic_specs
-from ironstream.topology import Topology, parse_topology, read_topology
+from ironstream.topology import Topology, TopologyError, parse_topology, read_topology
 from ironstream.topology.sources import Sources
 
 FileArgument = Annotated[
@@ -35,6 +38,9 @@ def apply(
     file: FileArgument = None,
     reason: ReasonOption = "",
     author: AuthorOption = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Stay, and apply the file each time that it changes, until Ctrl-C.")
+    ] = False,
     bootstrap: BootstrapOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
@@ -48,9 +54,14 @@ def apply(
       ironstream apply
 
       ironstream apply plant.yaml --reason "limit of pump-7 lowered"
+
+      ironstream apply --watch
     """
     settings = settings_of(bootstrap=bootstrap)
     path = file or settings.topology
+    if watch:
+        run(_apply_each(settings, path, _name(author)), settings.bootstrap)
+        return
     sources = Sources.single(read_topology(path), path.name)
     topology = _checked(sources, path)
 
@@ -166,6 +177,30 @@ def diff(
     sys.stdout.writelines(lines)
 
 
+async def _apply_each(settings: Settings, path: Path, author: str) -> None:
+    # the models of adapters and sinks are costly to import, which every other command would pay for
+    from adapters.registry import CONFIG_MODELS
+    from ironstream.gateway.processes.settings import Supervision
+    from ironstream.gateway.processes.topology_file import TopologyFile
+    from ironstream.sinks.registry import SINKS
+
+    times = Supervision()
+    file = TopologyFile(path, CONFIG_MODELS, times.settle_s, sinks=SINKS)
+    async with stop_on_signal() as stop:
+        version: TopologyVersion | None = None
+        while not stop.is_set():
+            try:
+                version = await (file.look() if file.current else file.load())
+                if version is not None:
+                    sources = Sources.single(read_topology(path), path.name)
+                    async with _log(settings, version.topology) as log:
+                        _tell(*await hold_text(settings, log, sources, "apply", author, "the file has changed"))
+            except TopologyError as error:
+                print_error(error)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), times.topology_interval_s)
+
+
 def _checked(sources: Sources, path: Path) -> Topology:
     # the models of adapters and sinks are costly to import, which every other command would pay for
     from adapters.registry import CONFIG_MODELS
@@ -199,7 +234,7 @@ def _name(author: str | None) -> str:
     return author or getpass.getuser()
 
 
-def _tell(change: Change | None, version: Version, output: Output) -> None:
+def _tell(change: Change | None, version: Version, output: Output = Output.TABLE) -> None:
     if output is Output.JSON:
         said: dict[str, Any] = {"version": version.number, "sha256": version.sha256, "change": change}
         print_json(said)

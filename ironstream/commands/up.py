@@ -36,6 +36,9 @@ def up(
     bootstrap: BootstrapOption = None,
     topology: TopologyOption = None,
     data_dir: DataDirOption = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Apply topology.yaml each time that it changes, without a restart.")
+    ] = False,
     simulator: Annotated[
         bool, typer.Option("--simulator", help=f"Run the simulated plant as well, on 127.0.0.1: {_PLANT_PORTS}.")
     ] = False,
@@ -52,6 +55,8 @@ def up(
       ironstream up
 
       ironstream up --simulator
+
+      ironstream up --watch
 
       ironstream up --bootstrap kafka-1:9092 --topology plant.yaml
     """
@@ -79,7 +84,7 @@ def up(
                 console.print(f"[yellow]note:[/] {difference}")
             run(_hold(settings), settings.bootstrap)
             secrets = {} if store is None else secrets_for(unset, store.dsn)
-            processes = _processes(settings, simulator) + sink_processes(settings, declared, secrets)
+            processes = _processes(settings, simulator, watch) + sink_processes(settings, declared, secrets)
             console.print(f"[bold green]up[/] on Kafka {settings.bootstrap}; Ctrl-C ends it")
             supervise(processes, console, stop)
         finally:
@@ -108,7 +113,7 @@ def _kafka(settings: Settings, console: Console, stop: Stop) -> EmbeddedKafka:
     return start_kafka(settings.data_dir / "kafka", port, settings, console, stop)
 
 
-def _processes(settings: Settings, simulator: bool) -> list[Child]:
+def _processes(settings: Settings, simulator: bool, watch: bool) -> list[Child]:
     """What is to run, in the order of the start; it is stopped in the opposite order."""
     env = environment(settings)
     logs = settings.data_dir / "logs"
@@ -120,6 +125,8 @@ def _processes(settings: Settings, simulator: bool) -> list[Child]:
     # also without pipelines: it takes those that the file gets later
     health = {"IRONSTREAM_HEALTH_PORT": os.environ.get("IRONSTREAM_HEALTH_PORT", "0")}
     processes.append(Child("gateway", children.ironstream("gateway"), logs / "gateway.log", env | health))
+    if watch:
+        processes.append(Child("watch", children.ironstream("apply", "--watch"), logs / "watch.log", env))
     return processes
 
 

@@ -21,6 +21,8 @@ from ironstream.commands.children import python
 from ironstream.contract import Topic
 from ironstream.gateway.processes.gateway import Gateway
 from ironstream.gateway.processes.settings import Supervision
+from ironstream.gateway.processes.topology_file import TopologyFile
+from ironstream.gateway.processes.topology_source import TopologySource
 from ironstream.gateway.settings import GatewaySettings
 from ironstream.settings import Settings
 
@@ -111,16 +113,15 @@ class RunningGateway:
 
 @asynccontextmanager
 async def running_gateway(
-    deployment: Settings, name: str | None = None, supervision: Supervision = FAST
+    deployment: Settings, name: str | None = None, supervision: Supervision = FAST, source: TopologySource | None = None
 ) -> AsyncIterator[RunningGateway]:
-    """A gateway on `deployment.topology`; at the end it is stopped, and must exit with 0."""
+    """A gateway on `source`, else on the file `deployment.topology`; at the end it is stopped, and must exit with 0."""
     stop = asyncio.Event()
     ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     gateway = Gateway(
         name,
-        deployment.topology,
+        source or TopologyFile(deployment.topology, CONFIG_MODELS, supervision.settle_s),
         GatewaySettings.of(deployment, hostname="host-1"),
-        adapters=CONFIG_MODELS,
         command=python("-m", "adapters", "--control"),
         env=environment(deployment),
         buffer_dir=deployment.data_dir / "buffer",

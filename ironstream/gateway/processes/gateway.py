@@ -21,16 +21,16 @@ from ironstream.gateway.processes.log import GatewayLog
 from ironstream.gateway.processes.metrics import metrics_page
 from ironstream.gateway.processes.server import GatewayServer
 from ironstream.gateway.processes.settings import Supervision
-from ironstream.gateway.processes.topology_file import TopologyFile, TopologyVersion
+from ironstream.gateway.processes.topology_source import TopologySource, TopologyVersion
 from ironstream.gateway.publisher import KafkaPublisher, Publisher
 from ironstream.gateway.settings import GatewaySettings
-from ironstream.topology import AdapterModels, SinkSorts, TopologyError
+from ironstream.topology import TopologyError
 
 _LOG_FLUSH_S = 5.0
 
 
 class Gateway:
-    """Runs the pipelines of one gateway (`name`; None: all) of the topology at `path`, each group in a process.
+    """Runs the pipelines of one gateway (`name`; None: all) of the topology that `source` has, each group in a process.
 
     `command` starts such a process, in the environment `env`; its folder below `buffer_dir` is added to that.
     """
@@ -38,11 +38,9 @@ class Gateway:
     def __init__(
         self,
         name: str | None,
-        path: Path,
+        source: TopologySource,
         settings: GatewaySettings,
         *,
-        adapters: AdapterModels,
-        sinks: SinkSorts | None = None,
         command: Sequence[str],
         env: Mapping[str, str],
         buffer_dir: Path,
@@ -52,7 +50,7 @@ class Gateway:
         self._of_topology = name
         self._settings = settings
         self._supervision = supervision or Supervision()
-        self._file = TopologyFile(path, adapters, self._supervision.settle_s, sinks=sinks)
+        self._source = source
         self._command = command
         self._env = env
         self._buffer_dir = buffer_dir
@@ -73,7 +71,7 @@ class Gateway:
         runs goes on.
         """
         look_now = look_now or asyncio.Event()
-        version = await self._file.load()
+        version = await self._source.load()
         async with AsyncExitStack() as stack:
             if publisher is None:
                 publisher = await stack.enter_async_context(KafkaPublisher(self._settings))
@@ -88,12 +86,13 @@ class Gateway:
             await stack.enter_async_context(server)
             if on_ready is not None:
                 on_ready(server.port)
-            log.info("gateway_started", health_port=server.port, topology=str(self._file.path))
+            log.info("gateway_started", health_port=server.port, topology=self._source.where)
             following = asyncio.create_task(self._follow(version, look_now, session, log))
             try:
                 await _stopped_or_failed(stop, following)
             finally:
                 code = await self._end(log)
+                await self._source.close()
             log.info("gateway_stopped", exit_code=code)
             # what is lost of it is in the process' log as well
             with suppress(BrokerError):
@@ -109,14 +108,14 @@ class Gateway:
             await first_of(look_now, timeout_s=self._supervision.topology_interval_s)
             asked = look_now.is_set()
             look_now.clear()
-            version, refused = None, self._file.refused
+            version, refused = None, self._source.refused
             try:
-                version = await self._file.look(whatever=asked)
+                version = await self._source.look(whatever=asked)
             except TopologyError as error:
                 log.error("topology_refused", error=error.message, hint=error.hint)
-            if refused and version is None and self._file.refused is None and self._file.current is not None:
+            if refused and version is None and self._source.refused is None and self._source.current is not None:
                 # there is nothing to apply, but whoever has read of the refusal waits for its end
-                log.info("topology_restored", sha256=self._file.current.sha256)
+                log.info("topology_restored", sha256=self._source.current.sha256)
 
     async def _apply(self, version: TopologyVersion, session: aiohttp.ClientSession, log: GatewayLog) -> None:
         """Bring the processes to what a version wants; those that it does not concern are left alone."""
@@ -155,11 +154,12 @@ class Gateway:
         return 0 if all(clean) else 1
 
     def _health(self, publisher: Publisher) -> dict[str, Any]:
-        current = self._file.current
+        current = self._source.current
         topology = {
-            "file": str(self._file.path),
+            "file": self._source.where,
+            "version": None if current is None else current.number,
             "sha256": None if current is None else current.sha256,
-            "refused": self._file.refused,
+            "refused": self._source.refused,
         }
         views = [keeper.view for keeper in self._keepers.values()]
         return gateway_health(self.name, views, kafka_connected=publisher.connected, topology=topology)

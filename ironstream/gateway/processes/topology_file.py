@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from ironstream.topology import AdapterModels, SinkSorts, Topology, TopologyError, parse_topology, read_topology
+from ironstream.gateway.processes.topology_source import TopologyVersion
+from ironstream.topology import AdapterModels, SinkSorts, TopologyError, parse_topology, read_topology
 
 Signature = tuple[int, int, int] | None
-
-
-@dataclass(frozen=True, slots=True)
-class TopologyVersion:
-    """A version that was found good; `sha256` of its text tells it from others."""
-
-    sha256: str
-    topology: Topology
 
 
 class TopologyFile:
@@ -32,6 +24,14 @@ class TopologyFile:
         self._settle_s = settle_s
         self._seen: Signature = None
         self._refused_sha256: str | None = None
+
+    @property
+    def where(self) -> str:
+        """See TopologySource."""
+        return str(self.path)
+
+    async def close(self) -> None:
+        """See TopologySource."""
 
     async def load(self) -> TopologyVersion:
         """Read and check it now. Raises TopologyError with all faults."""

@@ -18,6 +18,7 @@ from adapters.registry import CONFIG_MODELS
 from ironstream.commands.children import python
 from ironstream.gateway.processes.gateway import Gateway
 from ironstream.gateway.processes.settings import Supervision
+from ironstream.gateway.processes.topology_file import TopologyFile
 from ironstream.gateway.settings import GatewaySettings
 from ironstream.topology import TopologyError
 from tests.conformance.support import MemoryPublisher
@@ -48,9 +49,8 @@ class Running:
 def new(path: Path, name: str | None, program: str, supervision: Supervision) -> Gateway:
     return Gateway(
         name,
-        path,
+        TopologyFile(path, CONFIG_MODELS, supervision.settle_s),
         GatewaySettings(),
-        adapters=CONFIG_MODELS,
         command=python("-c", program),
         env=os.environ,
         buffer_dir=path.parent / "buffer",
