@@ -93,3 +93,19 @@ async def test_a_kept_file_that_is_damaged_is_as_none(deployment: Settings, tmp_
     kept.write_bytes(b'{"number": 1')
     cut_off = followed(deployment.model_copy(update={"bootstrap": "127.0.0.1:1"}), kept)
     assert await cut_off.load() is None
+
+
+async def test_where_nothing_was_applied_yet_the_file_becomes_the_first_version(
+    deployment: Settings, log: TopologyLog, tmp_path: Path
+) -> None:
+    file = tmp_path / "plant.yaml"
+    file.write_bytes(BAD)
+    source = LoggedTopology(deployment, CONFIG_MODELS, tmp_path / "kept.json", first=file)
+    with pytest.raises(TopologyError, match="profibus"):
+        await source.load()
+    file.write_bytes(PLANT)
+    found = await source.load()
+    assert found is not None
+    await log.catch_up()
+    assert [(one.version, one.action, one.author) for one in log.history.changes] == [(1, "start", "gateway")]
+    await source.close()

@@ -15,9 +15,10 @@ from ironstream.contract import Topic
 from ironstream.errors import DecodeError
 from ironstream.gateway.processes.topology_source import TopologyVersion
 from ironstream.rollout.log import TopologyLog
+from ironstream.rollout.operations import start_with
 from ironstream.rollout.records import Version
 from ironstream.settings import Settings
-from ironstream.topology import AdapterModels, SinkSorts, TopologyError, parse_topology
+from ironstream.topology import AdapterModels, SinkSorts, TopologyError, parse_topology, read_topology
 from ironstream.topology.sources import Sources
 
 _LOG = structlog.get_logger(__name__)
@@ -26,10 +27,19 @@ _decoder: Final[msgspec.json.Decoder[Version]] = msgspec.json.Decoder(Version)
 
 
 class LoggedTopology:
-    """Follows `config.topology`. The last good version is in the file `kept`, and holds until Kafka is there."""
+    """Follows `config.topology`. The last good version is in the file `kept`, and holds until Kafka is there.
+
+    Where the log has none yet, the topology file `first`, if it is there, becomes the first.
+    """
 
     def __init__(
-        self, settings: Settings, adapters: AdapterModels, kept: Path, *, sinks: SinkSorts | None = None
+        self,
+        settings: Settings,
+        adapters: AdapterModels,
+        kept: Path,
+        *,
+        first: Path | None = None,
+        sinks: SinkSorts | None = None,
     ) -> None:
         self.current: TopologyVersion | None = None
         self.refused: str | None = None
@@ -37,6 +47,7 @@ class LoggedTopology:
         self._adapters = adapters
         self._sinks = sinks
         self._kept = kept
+        self._first = first
         self._log: TopologyLog | None = None
         self._refused_number: int | None = None
 
@@ -48,6 +59,11 @@ class LoggedTopology:
     async def load(self) -> TopologyVersion | None:
         """See TopologySource: what holds now; while Kafka is away, what held last."""
         found = await self.look()
+        if found is None and self._log is not None and self._first is not None and self._first.exists():
+            text = await asyncio.to_thread(read_topology, self._first)
+            await asyncio.to_thread(parse_topology, text, self._first, self._adapters, self._sinks)
+            await start_with(self._log, Sources.single(text, self._first.name), "gateway")
+            found = await self.look()
         if found is None and self._log is None and (kept := self._read_kept()) is not None:
             _LOG.warning("kafka_is_away_so_the_last_version_holds", version=kept.number)
             found = await self._check(kept)
