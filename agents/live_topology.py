@@ -12,7 +12,7 @@ from ironstream.domain.rules import ConditionRule, SeriesRules, TimeRules, Windo
 from ironstream.engine.api import Record, Store
 from ironstream.engine.control import TopologyChange, decode_control
 from ironstream.errors import DecodeError
-from ironstream.topology import check_text, compile_topology
+from ironstream.topology import check_sources, compile_topology
 from ironstream.topology.sources import Sources
 from tables.topology import TOPOLOGY, TOPOLOGY_ROW, HeldTopology
 
@@ -106,5 +106,5 @@ def compiled_version(version: int, packed: str) -> Topology | None:
         sources = Sources.unpacked(packed)
     except DecodeError:
         return None
-    topology = check_text(sources.text, sources.root).topology
+    topology = check_sources(sources).topology
     return None if topology is None else compile_topology(topology, version)

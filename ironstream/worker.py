@@ -29,8 +29,7 @@ from ironstream.rollout.operations import start_with
 from ironstream.schemas import Schemas
 from ironstream.settings import Settings
 from ironstream.topics import ensure_topics, topic_specs
-from ironstream.topology import load_topology, read_topology
-from ironstream.topology.sources import Sources
+from ironstream.topology import parse_sources, read_sources
 
 log = structlog.get_logger(__name__)
 _MOST_WORKERS: Final = 64
@@ -98,8 +97,8 @@ async def _prepare(settings: Settings) -> tuple[TopologyChange, Topology]:
     async with TopologyLog(settings) as log_of_topologies:
         history = log_of_topologies.history
         if history.current is None:
-            sources = Sources.single(read_topology(settings.topology), settings.topology.name)
-            load_topology(settings.topology)
+            sources = read_sources(settings.topology)
+            parse_sources(sources, settings.topology.parent)
             await start_with(log_of_topologies, sources, "worker")
         change, version = history.current, history.version
     assert change is not None

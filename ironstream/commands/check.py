@@ -10,7 +10,6 @@ from rich.text import Text
 
 from ironstream.commands.options import OutputOption, settings_of
 from ironstream.commands.output import Output, out, print_json
-from ironstream.errors import ConfigurationError
 
 _COLOURS = {"error": "bold red", "warning": "bold yellow"}
 
@@ -19,7 +18,7 @@ def check(
     file: Annotated[Path | None, typer.Argument(help="File to check [IRONSTREAM_TOPOLOGY, topology.yaml].")] = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Check topology.yaml: every fault with file, line and how to mend it.
+    """Check topology.yaml and what it includes: every fault with file, line and how to mend it.
 
     Exit code 2 when the file cannot be used; warnings leave it usable.
 
@@ -33,20 +32,20 @@ def check(
     # the models of adapters and sinks are costly to import, which every other command would pay for
     from adapters.registry import CONFIG_MODELS
     from ironstream.sinks.registry import SINKS
-    from ironstream.topology import check_text
+    from ironstream.topology import check_sources, read_sources
 
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read: {error.strerror}", "Name a topology file.") from error
-    result = check_text(text, str(path), CONFIG_MODELS, SINKS)
+    sources = read_sources(path)
+    result = check_sources(sources, CONFIG_MODELS, SINKS, str(path.parent))
     usable = result.topology is not None
     if output is Output.JSON:
         print_json({"file": str(path), "usable": usable, "faults": result.faults})
     else:
-        lines = text.decode(errors="replace").splitlines()
+        lines_of = {
+            str(path.parent / name): text.decode(errors="replace").splitlines() for name, text in sources.files.items()
+        }
         console = out()
         for fault in result.faults:
+            lines = lines_of[fault.filename]
             console.print(
                 Text(f"{fault.filename}:{fault.line}:{fault.column}: ")
                 + Text(fault.severity, style=_COLOURS[fault.severity])

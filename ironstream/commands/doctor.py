@@ -153,14 +153,13 @@ def _port(settings: Settings) -> Finding:
 def _topology(settings: Settings) -> Finding:
     from adapters.registry import CONFIG_MODELS
     from ironstream.sinks.registry import SINKS
-    from ironstream.topology import check_text
+    from ironstream.topology import TopologyError, check_sources, read_sources
 
     path: Path = settings.topology
     try:
-        result = check_text(path.read_bytes(), str(path), CONFIG_MODELS, SINKS)
-    except OSError as error:
-        remedy = "Go where it is, or set IRONSTREAM_TOPOLOGY."
-        return Finding("topology", "fail", f"{path} cannot be read: {error.strerror}", remedy)
+        result = check_sources(read_sources(path), CONFIG_MODELS, SINKS, str(path.parent))
+    except TopologyError as error:
+        return Finding("topology", "fail", error.message, "Go where it is, or set IRONSTREAM_TOPOLOGY.")
     topology = result.topology
     if topology is None:
         return Finding("topology", "fail", f"{path} has {len(result.errors)} errors", f"`ironstream check {path}`")

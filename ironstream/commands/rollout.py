@@ -23,7 +23,7 @@ from ironstream.rollout.log import TopologyLog
 from ironstream.rollout.records import Change, Version
 from ironstream.settings import Settings
 from ironstream.topics import ensure_topics, topic_specs
-from ironstream.topology import Topology, TopologyError, parse_topology, read_topology
+from ironstream.topology import Topology, TopologyError, parse_sources, read_sources
 from ironstream.topology.sources import Sources
 
 FileArgument = Annotated[
@@ -62,8 +62,8 @@ def apply(
     if watch:
         run(_apply_each(settings, path, _name(author)), settings.bootstrap)
         return
-    sources = Sources.single(read_topology(path), path.name)
-    topology = _checked(sources, path)
+    sources = read_sources(path)
+    topology = _checked(sources, path.parent)
 
     async def work() -> tuple[Change | None, Version]:
         async with _log(settings, topology) as log:
@@ -137,7 +137,11 @@ def history(bootstrap: BootstrapOption = None, output: OutputOption = Output.TAB
         print_table("", ("change", "version", "what", "time", "author", "reason", "before"), rows)
 
 
-def show(version: VersionArgument = None, bootstrap: BootstrapOption = None) -> None:
+def show(
+    version: VersionArgument = None,
+    file: Annotated[str | None, typer.Option("--file", help="One of its files, where it includes others.")] = None,
+    bootstrap: BootstrapOption = None,
+) -> None:
     """Print a version of the topology as it was written; the one that holds if none is named.
 
     Examples:
@@ -145,10 +149,17 @@ def show(version: VersionArgument = None, bootstrap: BootstrapOption = None) -> 
       ironstream show > topology.yaml
 
       ironstream show 12
+
+      ironstream show --file assets/pumps.yaml
     """
     settings = settings_of(bootstrap=bootstrap)
     found = run(_version(settings, version), settings.bootstrap)
-    sys.stdout.write(Sources.unpacked(found.packed).text.decode())
+    sources = Sources.unpacked(found.packed)
+    text = sources.files.get(file or sources.root)
+    if text is None:
+        known = ", ".join(sorted(sources.files))
+        raise ConfigurationError(f"Version {found.number} has no file {file}.", f"It has {known}.")
+    sys.stdout.write(text.decode())
 
 
 def diff(
@@ -167,14 +178,18 @@ def diff(
     settings = settings_of(bootstrap=bootstrap)
     path = file or settings.topology
     found = run(_version(settings, version), settings.bootstrap)
-    sources = Sources.unpacked(found.packed)
-    lines = difflib.unified_diff(
-        sources.text.decode().splitlines(keepends=True),
-        read_topology(path).decode().splitlines(keepends=True),
-        f"version {found.number}",
-        str(path),
-    )
-    sys.stdout.writelines(lines)
+    held, typed = Sources.unpacked(found.packed), read_sources(path)
+    # what the first file is called may differ: it is the same file all the same
+    there = {"": held.text} | {name: text for name, text in held.files.items() if name != held.root}
+    here = {"": typed.text} | {name: text for name, text in typed.files.items() if name != typed.root}
+    for name in sorted(there.keys() | here.keys()):
+        lines = difflib.unified_diff(
+            there.get(name, b"").decode().splitlines(keepends=True),
+            here.get(name, b"").decode(errors="replace").splitlines(keepends=True),
+            f"version {found.number} {name}".rstrip(),
+            str(path.parent / name if name else path),
+        )
+        sys.stdout.writelines(lines)
 
 
 async def _apply_each(settings: Settings, path: Path, author: str) -> None:
@@ -191,22 +206,21 @@ async def _apply_each(settings: Settings, path: Path, author: str) -> None:
         while not stop.is_set():
             try:
                 version = await (file.look() if file.current else file.load())
-                if version is not None:
-                    sources = Sources.single(read_topology(path), path.name)
+                if version is not None and file.sources is not None:
                     async with _log(settings, version.topology) as log:
-                        _tell(*await hold_text(settings, log, sources, "apply", author, "the file has changed"))
+                        _tell(*await hold_text(settings, log, file.sources, "apply", author, "the file has changed"))
             except TopologyError as error:
                 print_error(error)
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), times.topology_interval_s)
 
 
-def _checked(sources: Sources, path: Path) -> Topology:
+def _checked(sources: Sources, folder: Path) -> Topology:
     # the models of adapters and sinks are costly to import, which every other command would pay for
     from adapters.registry import CONFIG_MODELS
     from ironstream.sinks.registry import SINKS
 
-    return parse_topology(sources.text, path, CONFIG_MODELS, SINKS)
+    return parse_sources(sources, folder, CONFIG_MODELS, SINKS)
 
 
 @asynccontextmanager

@@ -26,8 +26,7 @@ from ironstream.rollout.audit import hold_text
 from ironstream.rollout.log import TopologyLog
 from ironstream.settings import Settings
 from ironstream.topics import ensure_topics
-from ironstream.topology import Topology, load_topology, read_topology
-from ironstream.topology.sources import Sources
+from ironstream.topology import Topology, load_topology, read_sources
 
 _PLANT_PORTS: Final = ", ".join(f"{port} {adapter}" for adapter, port in PORTS.items())
 
@@ -98,7 +97,7 @@ def up(
 
 async def _hold(settings: Settings) -> None:
     """On one machine the file is what counts: it was edited while nothing ran, maybe."""
-    sources = Sources.single(read_topology(settings.topology), settings.topology.name)
+    sources = read_sources(settings.topology)
     async with TopologyLog(settings) as log:
         await hold_text(settings, log, sources, "apply", "up", "the file at the start")
 

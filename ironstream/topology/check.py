@@ -21,10 +21,14 @@ from ironstream.topology.checks.secrets import check_secrets
 from ironstream.topology.checks.sinks import check_sinks
 from ironstream.topology.checks.structure import sound_part, tell_all
 from ironstream.topology.faults import Fault, TopologyError, did_you_mean, quote
-from ironstream.topology.load import MAX_BYTES, load
+from ironstream.topology.files import read_sources
+from ironstream.topology.include import check_patterns, in_order, merge, usable_patterns
+from ironstream.topology.load import load
 from ironstream.topology.model import Pipeline, Topology
+from ironstream.topology.nodes import Node
 from ironstream.topology.resolve import declared_assets
 from ironstream.topology.sinks import SinkSorts
+from ironstream.topology.sources import Sources
 
 AdapterModels = Mapping[str, type[BaseModel]]
 """Name of an adapter → the class of its configuration."""
@@ -55,31 +59,30 @@ def check_text(
     both are taken as they are. So it is with `sinks` and the kind and `config` of each sink. `filename` is for the
     messages.
     """
+    return check_sources(Sources.single(text, filename), adapters, sinks)
+
+
+def check_sources(
+    sources: Sources, adapters: AdapterModels | None = None, sinks: SinkSorts | None = None, folder: str = ""
+) -> CheckResult:
+    """Check the files of a topology as one, as `check_text` does. Each fault has the file that it stands in, `folder`
+    before its name. A file that is not there or cannot be read is told before all else.
+    """
     with no_collection():
-        return _check(text, filename, adapters, sinks)
+        return _check(sources, folder, adapters, sinks)
 
 
 def load_topology(path: Path, adapters: AdapterModels | None = None, sinks: SinkSorts | None = None) -> Topology:
     """The topology in a file, checked. Raises TopologyError with all faults when it cannot be read or used."""
-    return parse_topology(read_topology(path), path, adapters, sinks)
+    return parse_sources(read_sources(path), path.parent, adapters, sinks)
 
 
-def read_topology(path: Path) -> bytes:
-    """The bytes of a topology file, not checked; never many more than one may have. Raises TopologyError."""
-    try:
-        with path.open("rb") as file:
-            # one byte more than allowed is enough to refuse it, whatever its size
-            return file.read(MAX_BYTES + 1)
-    except OSError as err:
-        message = f"{path}: cannot be read: {err.strerror or err}"
-        raise TopologyError(message, [], "name a topology file that exists and that this user may read") from err
-
-
-def parse_topology(
-    text: bytes, path: Path, adapters: AdapterModels | None = None, sinks: SinkSorts | None = None
+def parse_sources(
+    sources: Sources, folder: Path, adapters: AdapterModels | None = None, sinks: SinkSorts | None = None
 ) -> Topology:
-    """The topology in the bytes of the file `path`, checked. Raises TopologyError with all faults."""
-    result = check_text(text, str(path), adapters, sinks)
+    """The topology in files that were read from `folder`, checked. Raises TopologyError with all faults."""
+    path = folder / sources.root
+    result = check_sources(sources, adapters, sinks, str(folder))
     if result.topology is None:
         errors = result.errors
         listing = "\n".join(str(fault) for fault in result.faults)
@@ -88,11 +91,15 @@ def parse_topology(
     return result.topology
 
 
-def _check(text: bytes, filename: str, adapters: AdapterModels | None, sinks: SinkSorts | None) -> CheckResult:
-    root, unreadable = load(text, filename)
+def _check(sources: Sources, folder: str, adapters: AdapterModels | None, sinks: SinkSorts | None) -> CheckResult:
+    shown = {name: f"{Path(folder, name)}" if folder else name for name in sources.files}
+    root, unreadable = load(sources.text, shown[sources.root])
     if root is None:
         return CheckResult(None, unreadable)
-    report = Report(root, filename)
+    report = Report(root, shown[sources.root])
+    order = {filename: number for number, filename in enumerate(shown.values())}
+    if not _include(root, sources, shown, unreadable, report):
+        return CheckResult(None, _sorted([*unreadable, *report.faults], order))
     check_secrets(root, report)
     names = Names.of(root)
     topology, whole = sound_part(root, report)
@@ -104,9 +111,28 @@ def _check(text: bytes, filename: str, adapters: AdapterModels | None, sinks: Si
     check_alarms(topology, assets, whole, report)
     check_processes(topology, report)
     check_sinks(topology, sinks, report)
-    faults = sorted([*unreadable, *report.faults], key=lambda fault: (fault.line, fault.column))
+    faults = _sorted([*unreadable, *report.faults], order)
     sound = whole and all(fault.severity == "warning" for fault in faults)
     return CheckResult(topology if sound else None, faults)
+
+
+def _include(root: Node, sources: Sources, shown: Mapping[str, str], unreadable: list[Fault], report: Report) -> bool:
+    """Put what is in the other files into the tree. False when one is missing: what it declares would be missed too."""
+    complete = check_patterns(root, sources.root, [*sources.files][1:], sources.unread, report)
+    others: dict[str, Node] = {}
+    for name in in_order(usable_patterns(root), (name for name in sources.files if name != sources.root)):
+        other, faults = load(sources.files[name], shown[name])
+        unreadable += faults
+        if other is None:
+            complete = False
+        else:
+            others[shown[name]] = other
+    merge(root, others, report)
+    return complete
+
+
+def _sorted(faults: list[Fault], order: Mapping[str, int]) -> list[Fault]:
+    return sorted(faults, key=lambda fault: (order[fault.filename], fault.line, fault.column))
 
 
 @contextmanager
@@ -141,8 +167,8 @@ def _check_configurations(topology: Topology, adapters: AdapterModels, report: R
             owners = claimed.setdefault(claim, [])
             owner = next((other for other in owners if _meet(pipeline, topology.pipelines[other])), None)
             if owner is not None:
-                line = report.line_of(("pipelines", owner))
-                message = f"pipeline {quote(topology.pipelines[owner].id)} in line {line} has {claim} too"
+                place = report.place_of(("pipelines", owner), ("pipelines", index))
+                message = f"pipeline {quote(topology.pipelines[owner].id)} in {place} has {claim} too"
                 report.error(("pipelines", index, "config"), message, ONE_OWNER)
             owners.append(index)
 

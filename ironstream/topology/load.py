@@ -175,7 +175,10 @@ class _TreeBuilder:
     def _check_tag(self, tag: str | None, line: int, column: int, kinds: tuple[str, ...]) -> bool:
         if tag is None or (tag.startswith(CORE_TAG) and tag.removeprefix(CORE_TAG) in kinds):
             return True
-        self._note(line, column, f"tag {quote(tag)} is not known here", "remove the tag")
+        mend = "remove the tag"
+        if tag.startswith("!include"):
+            mend = "name the file under `include:` of topology.yaml, as `include: [assets/*.yaml]`"
+        self._note(line, column, f"tag {quote(tag)} is not known here", mend)
         return False
 
     def _place(self, node: Node, anchor: str | None) -> Node | None:

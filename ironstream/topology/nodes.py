@@ -12,10 +12,11 @@ class Node:
     """A mapping (`dict` of nodes), a sequence (`list` of nodes) or a scalar, with its place (line, column from 1).
 
     A child of a mapping knows the place of its key too. `key` is the name or the index the node was written under; it
-    stays when a sibling is taken away, so `path` is always that of the file.
+    stays when a sibling is taken away or comes from another file, so `path` is always that of the node's own file.
+    `filename` is set where another file begins than that of the node above.
     """
 
-    __slots__ = ("column", "key", "key_column", "key_line", "line", "parent", "value")
+    __slots__ = ("column", "filename", "key", "key_column", "key_line", "line", "parent", "value")
 
     def __init__(self, value: dict[str, Node] | list[Node] | Scalar, line: int, column: int) -> None:
         self.value = value
@@ -25,6 +26,7 @@ class Node:
         self.key: str | int = ""
         self.key_line = line
         self.key_column = column
+        self.filename: str | None = None
 
     def path(self) -> tuple[str | int, ...]:
         """Keys and indices from the root to this node, as in the file."""
@@ -34,6 +36,15 @@ class Node:
             parts.append(node.key)
             node = node.parent
         return tuple(reversed(parts))
+
+    def file(self, default: str) -> str:
+        """Name of the file that the node stands in; `default` where no node above it tells of another."""
+        node: Node | None = self
+        while node is not None:
+            if node.filename is not None:
+                return node.filename
+            node = node.parent
+        return default
 
     def child(self, part: str | int) -> Node | None:
         """The child under a key, or at an index as the tree is now; None when there is none."""

@@ -59,6 +59,11 @@ everything below but `sinks`, whose kinds have [a page of their own](sinks.md).
 - It is YAML 1.2: `on`, `yes` and `no` are texts, booleans are `true` and `false`. One document, UTF-8, at most 4 MiB,
   32 levels deep. Keys may not be doubled, tags and merge keys are refused, and anchors are meant for a few values only:
   what is alike in many assets belongs into a machine type.
+- `include: [assets/*.yaml]` adds the lists of other files (`tenants`, `sites`, `machine_types`, `assets`, `pipelines`,
+  `alarms`, `sinks`) to its own. Patterns are relative to the folder of topology.yaml and stay within it, `**/` is any
+  folder below, and names that begin with a dot are passed over. Each file starts with `version: 1`; what holds for all
+  (`deployment`, `times`, `windows` …) stays in topology.yaml, and only that includes others. All of them are one
+  topology: names may refer to any file, a fault names its own, and a change in any is a new version of the whole.
 - Unknown fields are errors. Values are taken as written: `"5"` is a text and not a number.
 - Times carry their unit in the name (`_s`: seconds) and are at most ten years. Values of a parameter are in its `unit`,
   and so are thresholds.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 import msgspec
@@ -15,10 +15,14 @@ from ironstream.errors import DecodeError
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Text of each file by its path, which is relative to the folder of `root`, with `/`; `root` names the others."""
+    """Text of each file by its path, which is relative to the folder of `root`, with `/`; `root` names the others.
+
+    `unread` tells of files that are named and could not be read, why: with any of them no topology is good.
+    """
 
     root: str
     files: Mapping[str, bytes]
+    unread: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def single(cls, text: bytes, name: str = "topology.yaml") -> Sources:
@@ -33,11 +37,13 @@ class Sources:
     @property
     def sha256(self) -> str:
         """Tells these texts from all others; what the files are called matters only where there are several."""
-        if len(self.files) == 1:
+        if len(self.files) == 1 and not self.unread:
             return sha256(self.text).hexdigest()
         digest = sha256()
         for name, text in sorted(self.files.items()):
             digest.update(f"{name}\0{len(text)}\0".encode() + text)
+        for name, reason in sorted(self.unread.items()):
+            digest.update(f"{name}\0{reason}\0".encode())
         return digest.hexdigest()
 
     def packed(self) -> str:

@@ -18,7 +18,7 @@ from ironstream.rollout.log import TopologyLog
 from ironstream.rollout.operations import start_with
 from ironstream.rollout.records import Version
 from ironstream.settings import Settings
-from ironstream.topology import AdapterModels, SinkSorts, TopologyError, parse_topology, read_topology
+from ironstream.topology import AdapterModels, SinkSorts, TopologyError, parse_sources, read_sources
 from ironstream.topology.sources import Sources
 
 _LOG = structlog.get_logger(__name__)
@@ -60,9 +60,9 @@ class LoggedTopology:
         """See TopologySource: what holds now; while Kafka is away, what held last."""
         found = await self.look()
         if found is None and self._log is not None and self._first is not None and self._first.exists():
-            text = await asyncio.to_thread(read_topology, self._first)
-            await asyncio.to_thread(parse_topology, text, self._first, self._adapters, self._sinks)
-            await start_with(self._log, Sources.single(text, self._first.name), "gateway")
+            sources = await asyncio.to_thread(read_sources, self._first)
+            await asyncio.to_thread(parse_sources, sources, self._first.parent, self._adapters, self._sinks)
+            await start_with(self._log, sources, "gateway")
             found = await self.look()
         if found is None and self._log is None and (kept := self._read_kept()) is not None:
             _LOG.warning("kafka_is_away_so_the_last_version_holds", version=kept.number)
@@ -107,7 +107,7 @@ class LoggedTopology:
     async def _check(self, version: Version) -> TopologyVersion:
         sources = Sources.unpacked(version.packed)
         name = Path(f"version {version.number}")
-        topology = await asyncio.to_thread(parse_topology, sources.text, name, self._adapters, self._sinks)
+        topology = await asyncio.to_thread(parse_sources, sources, name, self._adapters, self._sinks)
         self.current = TopologyVersion(version.sha256, topology, version.number)
         self.refused = self._refused_number = None
         return self.current

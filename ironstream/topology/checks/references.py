@@ -100,8 +100,8 @@ def _unique(
     base = (section,) if isinstance(section, str) else tuple(section)
     for index, key in enumerate(keys):
         if first.setdefault(key, index) != index:
-            line = report.line_of((*base, first[key]))
-            message = f"{what} {quote('/'.join(key))} is declared twice, first in line {line}"
+            place = report.place_of((*base, first[key]), (*base, index))
+            message = f"{what} {quote('/'.join(key))} is declared twice, first in {place}"
             report.error((*base, index, field), message, f"give it another {field}, or remove one of the two")
 
 

@@ -17,12 +17,12 @@ class Report:
     def __init__(self, root: Node, filename: str) -> None:
         self.root = root
         self.filename = filename
-        self._faults: dict[tuple[int, int, str], Fault] = {}
+        self._faults: dict[tuple[str, int, int, str], Fault] = {}
 
     @property
     def faults(self) -> list[Fault]:
-        """All faults in the order of the file."""
-        return sorted(self._faults.values(), key=lambda fault: (fault.line, fault.column))
+        """All faults as they were found."""
+        return list(self._faults.values())
 
     @property
     def crowded(self) -> bool:
@@ -37,13 +37,19 @@ class Report:
         """Note what is legal but hardly meant."""
         self._note("warning", path, message, mend, at_key)
 
-    def error_at(self, node: Node, message: str, mend: str) -> None:
+    def error_at(self, node: Node, message: str, mend: str, *, at_key: bool = False) -> None:
         """Note an error of a node that is at hand."""
-        self._add("error", node, (), message, mend, at_key=False)
+        self._add("error", node, (), message, mend, at_key=at_key)
 
-    def line_of(self, path: Path) -> int:
-        """Line of a place in the tree as it is now."""
-        return find(self.root, path)[0].line
+    def warning_at(self, node: Node, message: str, mend: str) -> None:
+        """Note of a node that is at hand what is legal but hardly meant."""
+        self._add("warning", node, (), message, mend, at_key=False)
+
+    def place_of(self, path: Path, beside: Path) -> str:
+        """Where a place in the tree as it is now was written, for a fault at `beside`: `line 3`, or `b.yaml:3`."""
+        node = find(self.root, path)[0]
+        file = node.file(self.filename)
+        return f"line {node.line}" if file == find(self.root, beside)[0].file(self.filename) else f"{file}:{node.line}"
 
     def _note(self, severity: Severity, path: Path, message: str, mend: str, at_key: bool) -> None:
         node, rest = find(self.root, path)
@@ -52,8 +58,9 @@ class Report:
     def _add(self, severity: Severity, node: Node, rest: Path, message: str, mend: str, *, at_key: bool) -> None:
         line, column = (node.key_line, node.key_column) if at_key else (node.line, node.column)
         where = format_path((*node.path(), *rest))
-        fault = Fault(severity, line, column, where, message, mend, self.filename)
-        self._faults.setdefault((line, column, message), fault)
+        file = node.file(self.filename)
+        fault = Fault(severity, line, column, where, message, mend, file)
+        self._faults.setdefault((file, line, column, message), fault)
 
 
 def find(root: Node, path: Path) -> tuple[Node, tuple[str | int, ...]]:

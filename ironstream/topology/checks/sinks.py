@@ -105,8 +105,8 @@ def _alone(index: int, config: BaseModel, sinks: Sequence[SinkPart], writers: di
     for claim in claims_of(config):
         other = writers.setdefault(claim, index)
         if other != index:
-            line = report.line_of(("sinks", other))
-            message = f"sink {quote(sinks[other].id)} in line {line} writes to {claim} too"
+            place = report.place_of(("sinks", other), ("sinks", index))
+            message = f"sink {quote(sinks[other].id)} in {place} writes to {claim} too"
             report.error(("sinks", index, "config"), message, ONE_WRITER)
 
 
@@ -128,7 +128,7 @@ def _apart(one: _Resident, others: Sequence[_Resident], report: Report) -> None:
         # in one place they have one claim, which is told as that
         nested = outer and outer != inner and inner[: len(outer)] == outer
         if one.sink.kind == other.sink.kind and nested and shared:
-            line = report.line_of(("sinks", other.index))
+            place = report.place_of(("sinks", other.index), ("sinks", one.index))
             where = "around" if outer == other.area else "within"
-            message = f"sink {quote(other.sink.id)} in line {line} writes {', '.join(shared)} {where} this place too"
+            message = f"sink {quote(other.sink.id)} in {place} writes {', '.join(shared)} {where} this place too"
             report.warning(("sinks", one.index, "config"), message, _OWN_PLACE)

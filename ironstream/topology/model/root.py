@@ -56,6 +56,13 @@ class Topology(Part):
     """A plant and what is to be done with its data."""
 
     version: Literal[1] = Field(description="Version of this format.")
+    include: tuple[Annotated[str, StringConstraints(min_length=1, max_length=256)], ...] = Field(
+        default=(),
+        strict=False,
+        max_length=100,
+        description="Other files, as `assets/*.yaml`, relative to this one's folder and within it: their lists are "
+        "added to those below.",
+    )
     deployment: Deployment = Field(default=Deployment(), description="The deployment.")
     unregistered: Literal["accept", "reject"] = Field(
         default="accept", description="What happens to the readings of an asset that this file does not name."

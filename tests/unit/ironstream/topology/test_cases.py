@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from adapters.modbus.config import ModbusTcpConfig
 from adapters.modbus.serial_config import ModbusRtuConfig
 from ironstream.sinks.registry import SINKS
-from ironstream.topology import check_text
+from ironstream.topology import check_sources, read_sources
 from tests.support.sink_kinds import KINDS
 
 CASES = Path(__file__).parents[3] / "cases" / "topology"
@@ -33,10 +33,10 @@ def case_names() -> list[str]:
 
 @pytest.mark.parametrize("name", case_names())
 def test_every_fault_is_told_with_its_place_and_mend(name: str) -> None:
-    text = (CASES / name / "broken.yaml").read_bytes()
+    sources = read_sources(CASES / name / "broken.yaml")
     expected = (CASES / name / "expected.txt").read_text(encoding="utf-8")
 
-    result = check_text(text, "broken.yaml", ADAPTERS, {**KINDS, **SINKS})
+    result = check_sources(sources, ADAPTERS, {**KINDS, **SINKS})
 
     assert "".join(f"{fault}\n" for fault in result.faults) == expected
     assert (result.topology is None) == (": error: " in expected)

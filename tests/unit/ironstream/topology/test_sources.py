@@ -29,3 +29,9 @@ def test_other_texts_have_another_digest(one: dict[str, bytes], other: dict[str,
 def test_what_holds_no_topology_is_told(packed: str) -> None:
     with pytest.raises(DecodeError):
         Sources.unpacked(packed)
+
+
+def test_a_file_that_cannot_be_read_makes_another_topology_than_one_without_it() -> None:
+    sources = Sources.single(b"version: 1")
+
+    assert Sources(sources.root, sources.files, {"a.yaml": "cannot be read"}).sha256 != sources.sha256

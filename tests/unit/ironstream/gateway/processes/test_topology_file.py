@@ -109,3 +109,47 @@ async def test_a_topology_that_cannot_be_used_is_no_start(path: Path) -> None:
     put(path, BAD)
     with pytest.raises(TopologyError, match="surprise"):
         await followed(path).load()
+
+
+async def test_a_change_in_an_included_file_is_a_new_version(path: Path) -> None:
+    part = path.parent / "assets.yaml"
+    put(part, "version: 1\nassets: [{id: a}]\n")
+    put(path, "version: 1\ninclude: [assets*.yaml]\n")
+    file = followed(path)
+    first = await file.load()
+    assert [asset.id for asset in first.topology.assets] == ["a"]
+    assert await file.look() is None
+    put(part, "version: 1\nassets: [{id: b}]\n")
+    second = await file.look()
+    assert second is not None
+    assert [asset.id for asset in second.topology.assets] == ["b"]
+    assert await file.look() is None
+
+
+async def test_a_file_that_comes_or_goes_under_a_pattern_is_a_new_version(path: Path) -> None:
+    put(path, "version: 1\ninclude: [assets*.yaml]\n")
+    file = followed(path)
+    await file.load()
+    part = path.parent / "assets-2.yaml"
+    put(part, "version: 1\nassets: [{id: a}]\n")
+    come = await file.look()
+    part.unlink()
+    gone = await file.look()
+    assert come is not None
+    assert gone is not None
+    assert [len(come.topology.assets), len(gone.topology.assets)] == [1, 0]
+
+
+async def test_a_broken_included_file_is_refused_and_the_good_version_stays(path: Path) -> None:
+    part = path.parent / "assets.yaml"
+    put(part, "version: 1\nassets: [{id: a}]\n")
+    put(path, "version: 1\ninclude: [assets.yaml]\n")
+    file = followed(path)
+    first = await file.load()
+    put(part, "version: 1\nassets: [{id: a b}]\n")
+    with pytest.raises(TopologyError, match=r"assets\.yaml:2:15: error"):
+        await file.look()
+    assert file.current == first
+    put(part, "version: 1\nassets: [{id: a}]\n")
+    assert await file.look() is None
+    assert file.refused is None
