@@ -19,6 +19,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from adapters.modbus.config import ModbusConfig
+from ironstream.pace import Haste
 
 _SILENT_CHARACTERS = 3.5
 _FAST_BAUDRATE = 19_200
@@ -60,17 +61,29 @@ class ModbusRtuConfig(ModbusConfig):
     )
 
     @property
+    def bits_per_character(self) -> int:
+        """Bits on the line for one byte: start, data, parity, stop."""
+        return 1 + self.bytesize + (self.parity != "N") + self.stopbits
+
+    @property
     def silence_s(self) -> float:
         """Silence between two frames: as configured, else 3.5 characters, as the standard asks for."""
         if self.pause_between_requests_s is not None:
             return self.pause_between_requests_s
-        bits = 1 + self.bytesize + (self.parity != "N") + self.stopbits
-        return _FAST_SILENCE_S if self.baudrate > _FAST_BAUDRATE else _SILENT_CHARACTERS * bits / self.baudrate
+        silence_s = _SILENT_CHARACTERS * self.bits_per_character / self.baudrate
+        return _FAST_SILENCE_S if self.baudrate > _FAST_BAUDRATE else silence_s
 
     @property
     def claims(self) -> tuple[str, ...]:
         """The port, by its real name."""
         return (f"serial port {os.path.realpath(self.serial_port)}",)
+
+    def haste(self, poll_interval_s: float) -> list[Haste]:
+        """What is against a poll of the line so often."""
+        # which knows this class
+        from adapters.modbus.pace import haste
+
+        return haste(self, poll_interval_s)
 
     def has_numbered_frames(self) -> bool:
         """RTU frames carry no number."""

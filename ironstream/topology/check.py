@@ -12,9 +12,11 @@ from pydantic import BaseModel, ValidationError
 
 from ironstream.claims import ONE_OWNER, claims_of
 from ironstream.naming import nameless_of
+from ironstream.pace import haste_of
 from ironstream.topology.checks.alarms import check_alarms
+from ironstream.topology.checks.delivery import check_delivery
 from ironstream.topology.checks.plant import check_plant
-from ironstream.topology.checks.processes import check_processes
+from ironstream.topology.checks.processes import check_gateways, check_processes
 from ironstream.topology.checks.references import Names, check_references
 from ironstream.topology.checks.report import Report
 from ironstream.topology.checks.secrets import check_secrets
@@ -109,8 +111,12 @@ def _check(sources: Sources, folder: str, adapters: AdapterModels | None, sinks:
     assets = declared_assets(topology)
     check_plant(topology, assets, report)
     check_alarms(topology, assets, whole, report)
+    check_gateways(topology, report)
     check_processes(topology, report)
-    check_sinks(topology, sinks, report)
+    check_sinks(topology, sinks, whole, report)
+    if whole and not report.has_errors:
+        # an asset that is misspelt in a pipeline is told of there
+        check_delivery(topology, assets, report)
     faults = _sorted([*unreadable, *report.faults], order)
     sound = whole and all(fault.severity == "warning" for fault in faults)
     return CheckResult(topology if sound else None, faults)
@@ -163,6 +169,9 @@ def _check_configurations(topology: Topology, adapters: AdapterModels, report: R
         if pipeline.asset is None:
             for nameless in nameless_of(config) or ():
                 report.error(("pipelines", index, "config", *nameless.path), nameless.fault, nameless.mend)
+        if pipeline.enabled and pipeline.poll_interval_s is not None:
+            for haste in haste_of(config, pipeline.poll_interval_s):
+                report.warning(("pipelines", index, "poll_interval_s"), haste.fault, haste.mend)
         for claim in claims_of(config):
             owners = claimed.setdefault(claim, [])
             owner = next((other for other in owners if _meet(pipeline, topology.pipelines[other])), None)

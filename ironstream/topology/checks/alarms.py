@@ -80,6 +80,10 @@ def _condition(path: Path, alarm: Alarm, report: Report) -> None:
         elif condition.outside is not None and 2 * condition.deadband_absolute >= high - low:
             message = f"two deadbands ({condition.deadband_absolute:g} each) fill the span ({high - low:g})"
             report.error((*path, "deadband"), message, "make it less than half the span: the alarm could never clear")
+    rate = condition.rate_of_change
+    if rate is not None and condition.deadband_absolute >= rate:
+        message = f"deadband ({condition.deadband_absolute:g}) is not less than the rate ({rate:g})"
+        report.warning((*path, "deadband"), message, "make it smaller: no rate is low enough for the alarm to clear")
     if "deadband" in condition.model_fields_set and condition.kind not in THRESHOLD_KINDS:
         message = f"a condition {condition.kind} has no threshold that a deadband could belong to"
         report.error((*path, "deadband"), message, "remove it; delays are on_delay_s and off_delay_s")
@@ -161,8 +165,23 @@ def _against(path: Path, alarm: Alarm, name: str, parameter: DeclaredParameter, 
         if 0 < span <= condition.deadband_absolute:
             message = f"deadband ({condition.deadband_absolute:g}) is not less than the range of {name} ({span:g})"
             report.error((*path, "condition", "deadband"), message, "make it smaller: the alarm could never clear")
+            return
     if limits.action == "bad":
+        _never_clears((*path, "condition"), alarm, name, limits.min, limits.max, report)
         _out_of_range((*path, "condition"), alarm, name, limits.min, limits.max, report)
+
+
+def _never_clears(path: Path, alarm: Alarm, name: str, low: float | None, high: float | None, report: Report) -> None:
+    """BAD readings reach no condition, so what clears only beyond the range never does."""
+    condition = alarm.condition
+    deadband = condition.deadband_absolute
+    mend = "make the deadband smaller: the alarm could never clear"
+    if condition.above is not None and low is not None and condition.above - deadband < low < condition.above:
+        message = f"{name} would clear below {condition.above - deadband:g}, where its range makes readings bad"
+        report.warning((*path, "deadband"), message, mend)
+    if condition.below is not None and high is not None and condition.below < high < condition.below + deadband:
+        message = f"{name} would clear above {condition.below + deadband:g}, where its range makes readings bad"
+        report.warning((*path, "deadband"), message, mend)
 
 
 def _out_of_range(path: Path, alarm: Alarm, name: str, low: float | None, high: float | None, report: Report) -> None:

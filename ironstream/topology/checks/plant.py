@@ -102,11 +102,14 @@ def _effective(topology: Topology, assets: Mapping[AssetKey, DeclaredAsset], rep
                 _override((*path, "unit"), machine_type.parameters[inherited].unit, parameter.spec.unit, report)
             _range((*path, "range"), parameter.spec, report)
             for size in parameter.spec.windows_s or ():
+                mend = f"use sizes from {2 * interval:g} s up"
                 if size < interval:
                     message = f"windows of {size} s are shorter than the expected interval of {name}, {interval:g} s"
-                    report.warning(
-                        (*path, "windows_s"), message, f"most stay empty: use sizes from {2 * interval:g} s up"
-                    )
+                    report.warning((*path, "windows_s"), message, f"most stay empty: {mend}")
+                elif interval < size < 2 * interval:
+                    # as long as the interval is meant: one reading each
+                    message = f"windows of {size} s are shorter than two expected intervals of {name}, {interval:g} s"
+                    report.warning((*path, "windows_s"), message, f"they hold one reading, or two, by turns: {mend}")
         limit = declared.max_readings_per_s
         if 0 < limit < expected - 1e-9:
             path = ("assets", index) if asset.max_readings_per_s is not None else ("machine_types", type_index)

@@ -25,6 +25,11 @@ class Report:
         return list(self._faults.values())
 
     @property
+    def has_errors(self) -> bool:
+        """True once something keeps the file from being used."""
+        return any(fault.severity == "error" for fault in self._faults.values())
+
+    @property
     def crowded(self) -> bool:
         """True once there are so many faults that looking for a near name for each would take minutes."""
         return len(self._faults) > _CROWD

@@ -23,8 +23,11 @@ ONE_WRITER: Final = "let one sink write there, with the topics of both, or give 
 """What to do about two sinks with one claim."""
 
 
-def check_sinks(topology: Topology, sorts: SinkSorts | None, report: Report) -> None:
-    """Note every sink that cannot work. Without `sorts` kinds and configurations are taken as they are."""
+def check_sinks(topology: Topology, sorts: SinkSorts | None, whole: bool, report: Report) -> None:
+    """Note every sink that cannot work. Without `sorts` kinds and configurations are taken as they are.
+
+    `whole`: no sink is missing because of other faults.
+    """
     sizes = frozenset(window.size_s for window in topology.windows)
     writers: dict[str, int] = {}
     residents: list[_Resident] = []
@@ -50,6 +53,8 @@ def check_sinks(topology: Topology, sorts: SinkSorts | None, report: Report) -> 
             resident = _Resident(index, sink, area_of(config), frozenset(topics_of(sink, sort, sizes)))
             _apart(resident, residents, report)
             residents.append(resident)
+    if whole and len(residents) == sum(sink.enabled for sink in topology.sinks):
+        _somebody_is_told(topology, residents, report)
 
 
 def _topics(
@@ -118,6 +123,16 @@ class _Resident:
     sink: SinkPart
     area: tuple[str, ...]
     topics: frozenset[str]
+
+
+def _somebody_is_told(topology: Topology, residents: Sequence[_Resident], report: Report) -> None:
+    """Note when sinks take everything but alarms. A plant without any sink is watched on its pages."""
+    raised = [index for index, alarm in enumerate(topology.alarms) if alarm.enabled]
+    if raised and residents and not any(Topic.ALARMS_CLEAN in resident.topics for resident in residents):
+        alarms = f"{len(raised)} alarm rule{'s' if len(raised) != 1 else ''}"
+        message = f"no sink takes {Topic.ALARMS_CLEAN}: nobody is told what {alarms} raise{'s' * (len(raised) == 1)}"
+        mend = f"add {Topic.ALARMS_CLEAN} to the topics of a sink, or a sink that pages somebody"
+        report.warning(("alarms", raised[0]), message, mend)
 
 
 def _apart(one: _Resident, others: Sequence[_Resident], report: Report) -> None:
