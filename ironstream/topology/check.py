@@ -28,7 +28,7 @@ from ironstream.topology.include import check_patterns, in_order, merge, usable_
 from ironstream.topology.load import load
 from ironstream.topology.model import Pipeline, Topology
 from ironstream.topology.nodes import Node
-from ironstream.topology.resolve import declared_assets
+from ironstream.topology.resolve import declared_assets, delivered_tags_of
 from ironstream.topology.sinks import SinkSorts
 from ironstream.topology.sources import Sources
 
@@ -105,18 +105,19 @@ def _check(sources: Sources, folder: str, adapters: AdapterModels | None, sinks:
     check_secrets(root, report)
     names = Names.of(root)
     topology, whole = sound_part(root, report)
-    check_references(topology, names, report)
+    delivered = delivered_tags_of(topology)
+    check_references(topology, names, delivered, report)
     if adapters is not None:
         _check_configurations(topology, adapters, report)
-    assets = declared_assets(topology)
-    check_plant(topology, assets, report)
+    assets = declared_assets(topology, delivered)
+    check_plant(topology, assets, delivered, report)
     check_alarms(topology, assets, whole, report)
     check_gateways(topology, report)
     check_processes(topology, report)
     check_sinks(topology, sinks, whole, report)
     if whole and not report.has_errors:
         # an asset that is misspelt in a pipeline is told of there
-        check_delivery(topology, assets, report)
+        check_delivery(topology, assets, delivered, report)
     faults = _sorted([*unreadable, *report.faults], order)
     sound = whole and all(fault.severity == "warning" for fault in faults)
     return CheckResult(topology if sound else None, faults)

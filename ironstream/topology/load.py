@@ -74,7 +74,7 @@ class _TreeBuilder:
     def decode(self, data: bytes) -> str:
         """The text of the file, known to be UTF-8 without control characters and not too large."""
         if len(data) > MAX_BYTES:
-            mend = "move what is alike in many assets into machine_types, or split the plant into deployments"
+            mend = "move what is alike in many assets into machine_types, or parts into files under `include`"
             raise self._refuse(1, 1, f"the file has {len(data)} bytes, more than the {MAX_BYTES} that are read", mend)
         try:
             text = data.decode("utf-8-sig")

@@ -49,6 +49,14 @@ class IdentityPattern:
             and (self._site is None or bool(self._site(site)))
         )
 
+    def matching_assets(self, assets: Iterable[_T], key_of: Callable[[_T], tuple[str, str, str]]) -> list[_T]:
+        """Those whose tenant, site and asset match, of many."""
+        found = list(assets)
+        for place, matches in ((2, self._asset), (0, self._tenant), (1, self._site)):
+            if matches is not None:
+                found = [asset for asset in found if matches(key_of(asset)[place])]
+        return found
+
     def matches_parameter(self, parameter: str) -> bool:
         """True when the pattern of the parameter matches."""
         return self._parameter is None or bool(self._parameter(parameter))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,15 @@ class DeliveredTag:
     parameter: str
     unit: str | None
     interval_s: float
+
+
+DeliveredTags = Sequence[Sequence[DeliveredTag]]
+"""Of each pipeline in the order of the file."""
+
+
+def delivered_tags_of(topology: Topology) -> DeliveredTags:
+    """What each pipeline reads, found once for all that ask."""
+    return [list(delivered_tags(pipeline)) for pipeline in topology.pipelines]
 
 
 def delivered_tags(pipeline: Pipeline) -> Iterator[DeliveredTag]:
@@ -110,14 +119,16 @@ def merge_parameters(machine_type: MachineType | None, asset: Asset) -> dict[str
     return merged
 
 
-def declared_assets(topology: Topology) -> dict[AssetKey, DeclaredAsset]:
-    """Every asset of the file by its identity; of two with the same identity the first."""
+def declared_assets(topology: Topology, delivered: DeliveredTags | None = None) -> dict[AssetKey, DeclaredAsset]:
+    """Every asset of the file by its identity; of two with the same identity the first. `delivered` is found if it is
+    not at hand.
+    """
     types = {machine_type.id: machine_type for machine_type in reversed(topology.machine_types)}
     sizes = tuple(sorted({window.size_s for window in topology.windows}))
     polled: dict[tuple[AssetKey, str], float] = {}
-    for pipeline in topology.pipelines:
+    for pipeline, tags in zip(topology.pipelines, delivered or delivered_tags_of(topology), strict=True):
         if pipeline.enabled:
-            for tag in delivered_tags(pipeline):
+            for tag in tags:
                 if tag.asset is not None and tag.interval_s > 0:
                     series = tag.asset, tag.parameter
                     polled[series] = min(polled.get(series, tag.interval_s), tag.interval_s)

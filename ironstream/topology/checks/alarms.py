@@ -30,7 +30,7 @@ def check_alarms(topology: Topology, assets: Mapping[AssetKey, DeclaredAsset], w
         if alarm.enabled and assets:
             candidates = by_name.get(alarm.asset, []) if is_name(alarm.asset) else assets.values()
             pattern = IdentityPattern(alarm)
-            matching = [asset for asset in candidates if pattern.matches_asset(*asset.key)]
+            matching = pattern.matching_assets(candidates, lambda asset: asset.key)
             series = list(_series(pattern, matching))
             if whole and not (matching if alarm.on == "event" else series):
                 _no_match(path, alarm, assets, report)

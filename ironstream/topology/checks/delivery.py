@@ -8,7 +8,7 @@ from typing import Any
 from ironstream.topology.checks.report import Path, Report
 from ironstream.topology.faults import did_you_mean, quote
 from ironstream.topology.model import Pipeline, Topology
-from ironstream.topology.resolve import AssetKey, DeclaredAsset, delivered_tags
+from ironstream.topology.resolve import AssetKey, DeclaredAsset, DeliveredTags
 
 _BY_THEIR_CONTENT = frozenset({"topics", "sparkplug", "nodes"})
 """Parts of a configuration whose values are only known once they come."""
@@ -16,13 +16,15 @@ _MANY = 20
 """More assets than this are told of at once."""
 
 
-def check_delivery(topology: Topology, assets: Mapping[AssetKey, DeclaredAsset], report: Report) -> None:
+def check_delivery(
+    topology: Topology, assets: Mapping[AssetKey, DeclaredAsset], tags: DeliveredTags, report: Report
+) -> None:
     """Note every asset and every parameter that no pipeline delivers.
 
     Nothing is said where nobody can tell: without any pipeline, or with one that takes its assets from what it reads. A
     pipeline that is not enabled counts: it was put to rest on purpose.
     """
-    delivered = _delivered(topology)
+    delivered = _delivered(topology, tags)
     if delivered is None or not topology.pipelines:
         return
     _assets(topology, delivered, report)
@@ -70,11 +72,11 @@ def _declared_at(topology: Topology, asset: int, machine_type: int | None, name:
     return "assets", asset
 
 
-def _delivered(topology: Topology) -> dict[AssetKey, frozenset[str] | None] | None:
+def _delivered(topology: Topology, tags: DeliveredTags) -> dict[AssetKey, frozenset[str] | None] | None:
     """Parameters of each asset that is delivered; None for those of an asset, or for all, that nobody can tell."""
     named: dict[AssetKey, set[str]] = {}
     unknown: set[AssetKey] = set()
-    for pipeline in topology.pipelines:
+    for pipeline, own in zip(topology.pipelines, tags, strict=True):
         config = pipeline.config
         if _takes_assets_as_they_come(pipeline):
             return None
@@ -84,7 +86,7 @@ def _delivered(topology: Topology) -> dict[AssetKey, frozenset[str] | None] | No
             unknown |= {(pipeline.tenant, pipeline.site, asset) for asset in _assets_in(config)}
             if pipeline.asset is not None:
                 unknown.add((pipeline.tenant, pipeline.site, pipeline.asset))
-        for tag in delivered_tags(pipeline):
+        for tag in own:
             if tag.asset is not None:
                 named.setdefault(tag.asset, set()).add(tag.parameter)
     return {key: frozenset(names) for key, names in named.items()} | dict.fromkeys(unknown)

@@ -8,10 +8,12 @@ from ironstream.topology import units
 from ironstream.topology.checks.report import Path, Report
 from ironstream.topology.faults import did_you_mean, quote
 from ironstream.topology.model import Parameter, Topology
-from ironstream.topology.resolve import AssetKey, DeclaredAsset, delivered_tags
+from ironstream.topology.resolve import AssetKey, DeclaredAsset, DeliveredTags
 
 
-def check_plant(topology: Topology, assets: Mapping[AssetKey, DeclaredAsset], report: Report) -> None:
+def check_plant(
+    topology: Topology, assets: Mapping[AssetKey, DeclaredAsset], delivered: DeliveredTags, report: Report
+) -> None:
     """Note every value that cannot work, or that contradicts another."""
     times = topology.times
     if times.skew_event_s < times.skew_suspect_s:
@@ -28,7 +30,7 @@ def check_plant(topology: Topology, assets: Mapping[AssetKey, DeclaredAsset], re
         for place, parameter in enumerate(asset.parameters):
             _parameter(("assets", index, "parameters", place), parameter, sizes, report)
     _effective(topology, assets, report)
-    _pipelines(topology, assets, report)
+    _pipelines(topology, assets, delivered, report)
 
 
 def _windows(topology: Topology, report: Report) -> None:
@@ -133,10 +135,12 @@ def _range(path: Path, parameter: Parameter, report: Report) -> None:
         report.error(path, message, "swap them, or leave one out")
 
 
-def _pipelines(topology: Topology, assets: Mapping[AssetKey, DeclaredAsset], report: Report) -> None:
+def _pipelines(
+    topology: Topology, assets: Mapping[AssetKey, DeclaredAsset], delivered: DeliveredTags, report: Report
+) -> None:
     for index, pipeline in enumerate(topology.pipelines):
         polled: dict[AssetKey, float] = {}
-        for tag in delivered_tags(pipeline):
+        for tag in delivered[index]:
             path = ("pipelines", index, "config", "tags", tag.place)
             _unit((*path, "unit"), tag.unit, report)
             declared = assets.get(tag.asset) if tag.asset else None

@@ -10,7 +10,7 @@ from ironstream.topology.checks.report import Path, Report
 from ironstream.topology.faults import did_you_mean, quote
 from ironstream.topology.model import Parameter, Topology
 from ironstream.topology.nodes import Node
-from ironstream.topology.resolve import AssetKey, delivered_tags
+from ironstream.topology.resolve import AssetKey, DeliveredTags
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def _text(item: Node, field: str) -> str:
     return node.value if isinstance(node.value, str) else ""
 
 
-def check_references(topology: Topology, names: Names, report: Report) -> None:
+def check_references(topology: Topology, names: Names, delivered: DeliveredTags, report: Report) -> None:
     """Note every name that is declared twice, and every reference to one that is not declared."""
     _unique("tenants", "tenant", [(tenant.id,) for tenant in topology.tenants], report)
     _unique("sites", "site", [(site.tenant, site.id) for site in topology.sites], report)
@@ -72,7 +72,7 @@ def check_references(topology: Topology, names: Names, report: Report) -> None:
             hint = "" if report.crowded else did_you_mean(asset.machine_type, names.machine_types)
             mend = hint or "declare it under machine_types"
             report.error(("assets", index, "machine_type"), message, mend)
-    _pipelines(topology, names, report)
+    _pipelines(topology, names, delivered, report)
 
 
 def _parameters(path: Path, parameters: Sequence[Parameter], report: Report) -> None:
@@ -80,7 +80,7 @@ def _parameters(path: Path, parameters: Sequence[Parameter], report: Report) -> 
         _unique(path, "parameter", [(parameter.name,) for parameter in parameters], report, field="name")
 
 
-def _pipelines(topology: Topology, names: Names, report: Report) -> None:
+def _pipelines(topology: Topology, names: Names, delivered: DeliveredTags, report: Report) -> None:
     for index, pipeline in enumerate(topology.pipelines):
         path = ("pipelines", index)
         if not _place(path, pipeline.tenant, pipeline.site, names, report):
@@ -88,7 +88,7 @@ def _pipelines(topology: Topology, names: Names, report: Report) -> None:
         if pipeline.asset is not None:
             _asset((*path, "asset"), (pipeline.tenant, pipeline.site, pipeline.asset), names, report)
         own = (pipeline.tenant, pipeline.site, pipeline.asset)
-        for tag in delivered_tags(pipeline):
+        for tag in delivered[index]:
             if tag.asset is not None and tag.asset != own:
                 _asset((*path, "config", "tags", tag.place, "asset"), tag.asset, names, report)
 
