@@ -19,6 +19,7 @@ from ironstream.commands import (
     ledger,
     query,
     rollout,
+    schema,
     sink,
     tables,
     tail,
@@ -55,6 +56,7 @@ app.add_typer(adapter.app, name="adapter", rich_help_panel=_RUN)
 app.add_typer(sink.app, name="sink", rich_help_panel=_RUN)
 app.command(rich_help_panel=_RUN)(topics.topics)
 app.command(rich_help_panel=_CHANGE)(check.check)
+app.command(rich_help_panel=_CHANGE)(schema.schema)
 app.command(rich_help_panel=_CHANGE)(rollout.apply)
 app.command(rich_help_panel=_CHANGE)(rollout.rollback)
 app.command(rich_help_panel=_CHANGE)(rollout.history)

@@ -16,6 +16,7 @@ from pydantic.json_schema import models_json_schema
 from ironstream.topology.check import AdapterModels
 from ironstream.topology.field_table import field_table, paragraph
 from ironstream.topology.model import (
+    AGGREGATE_FIELDS,
     Aggregate,
     Alarm,
     Asset,
@@ -88,6 +89,7 @@ def json_schema(adapters: AdapterModels | None = None, sinks: SinkSorts | None =
     definitions: dict[str, Any] = schema["$defs"]
     # what the classes check in code
     definitions["Condition"]["oneOf"] = [{"required": [kind]} for kind in CONDITION_KINDS]
+    definitions["Aggregate"]["properties"]["field"]["enum"] = list(AGGREGATE_FIELDS)
     definitions["StateCondition"]["oneOf"] = [
         {"required": ["is"]},
         {"required": ["is_not"]},

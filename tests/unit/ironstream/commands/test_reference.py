@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 from adapters.reference import ADAPTERS_FILE, adapters_text
 from adapters.registry import ADAPTERS, CONFIG_MODELS
 from ironstream.commands import reference
+from ironstream.commands.schema import schema as print_schema
 from ironstream.gateway.adapter import AdapterKind
 from ironstream.sinks.reference import SINKS_FILE, sinks_text
 from ironstream.sinks.registry import SINKS
@@ -235,3 +236,34 @@ def test_every_kind_of_sink_has_a_sample() -> None:
     used = {YAML(typ="safe").load(sample)["kind"] for sample in SINK_SAMPLES}
 
     assert used == set(SINKS)
+
+
+def test_every_field_of_every_adapter_and_sink_has_a_description_that_editors_show() -> None:
+    definitions: dict[str, Any] = schema.json_schema(CONFIG_MODELS, SINKS)["$defs"]
+
+    lacking = [
+        f"{name}.{field}"
+        for name, definition in definitions.items()
+        for field, detail in definition.get("properties", {}).items()
+        if not detail.get("description")
+    ]
+    assert lacking == []
+
+
+def test_editors_know_included_files_by_the_same_schema() -> None:
+    assert errors("version: 1\ninclude: [assets/*.yaml]\n") == []
+    assert errors("version: 1\nassets: [{id: a}]\n") == []
+    assert errors("version: 1\ninclude: assets.yaml\n") != []
+
+
+def test_editors_complete_the_fields_of_an_aggregate() -> None:
+    rule = "{id: a, type: t, on: aggregate, aggregate: {size_s: 10, field: FIELD}, condition: {above: 1}}"
+
+    assert errors(f"version: 1\nalarms: [{rule.replace('FIELD', 'p95')}]\n") == []
+    assert errors(f"version: 1\nalarms: [{rule.replace('FIELD', 'p96')}]\n") != []
+
+
+def test_the_schema_is_printed_as_it_is_checked_in(capsys: pytest.CaptureFixture[str]) -> None:
+    print_schema()
+
+    assert capsys.readouterr().out == (ROOT / schema.SCHEMA_FILE).read_text(encoding="utf-8")
