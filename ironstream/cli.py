@@ -17,6 +17,7 @@ from ironstream.commands import (
     doctor,
     gateway,
     ledger,
+    plan,
     query,
     rollout,
     schema,
@@ -57,6 +58,7 @@ app.add_typer(sink.app, name="sink", rich_help_panel=_RUN)
 app.command(rich_help_panel=_RUN)(topics.topics)
 app.command(rich_help_panel=_CHANGE)(check.check)
 app.command(rich_help_panel=_CHANGE)(schema.schema)
+app.command(rich_help_panel=_CHANGE)(plan.plan)
 app.command(rich_help_panel=_CHANGE)(rollout.apply)
 app.command(rich_help_panel=_CHANGE)(rollout.rollback)
 app.command(rich_help_panel=_CHANGE)(rollout.history)

@@ -110,6 +110,11 @@ def changelog_config() -> dict[str, str]:
     }
 
 
+def topic_count(window_sizes_s: Iterable[int]) -> int:
+    """How many topics a deployment with these window sizes has."""
+    return len(_RETENTION_MS) + len(set(window_sizes_s)) + 1 + len(STATEFUL_AGENTS)
+
+
 def topic_specs(settings: Settings, window_sizes_s: Sequence[int]) -> list[TopicSpec]:
     """Every topic of the deployment, all with the same number of partitions, so that an asset has one place in each."""
     # With three copies what is acknowledged is on two brokers: one may be lost with its disk.

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from ironstream.comparison import Comparison, compare
 from ironstream.gateway.pipeline import PipelineSpec
 
 Groups = Mapping[str, Sequence[PipelineSpec]]
 """Name of a process → the pipelines that share it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """Pipelines to start, to restart with what they are now, and to stop; all others are left alone."""
-
-    new: tuple[PipelineSpec, ...] = ()
-    changed: tuple[PipelineSpec, ...] = ()
-    gone: tuple[str, ...] = ()
+Difference = Comparison[PipelineSpec]
+"""Pipelines to start, to restart with what they are now, and to stop; all others are left alone."""
 
 
 def difference(running: Mapping[str, PipelineSpec], wanted: Sequence[PipelineSpec]) -> Difference:
     """What is to be done to `running` (by id). That a pipeline has another place in the list is no change."""
-    ids = {pipeline.id for pipeline in wanted}
-    return Difference(
-        new=tuple(pipeline for pipeline in wanted if pipeline.id not in running),
-        changed=tuple(pipeline for pipeline in wanted if pipeline != running.get(pipeline.id, pipeline)),
-        gone=tuple(name for name in running if name not in ids),
-    )
+    return compare(running, ((pipeline.id, pipeline) for pipeline in wanted))
 
 
 def by_process(pipelines: Iterable[PipelineSpec]) -> dict[str, tuple[PipelineSpec, ...]]:

@@ -33,13 +33,18 @@ class DeclaredAsset:
 
 @dataclass(frozen=True, slots=True)
 class DeliveredTag:
-    """A tag of a pipeline; `place` is its index in the configuration's `tags`, `interval_s` 0 when it is not polled."""
+    """A tag of a pipeline; `place` is its index in the configuration's `tags`.
+
+    `interval_s` is what may lie between two of its readings, `poll_interval_s` what lies between two polls; 0: the
+    device decides.
+    """
 
     place: int
     asset: AssetKey | None
     parameter: str
     unit: str | None
     interval_s: float
+    poll_interval_s: float
 
 
 DeliveredTags = Sequence[Sequence[DeliveredTag]]
@@ -61,12 +66,14 @@ def delivered_tags(pipeline: Pipeline) -> Iterator[DeliveredTag]:
         if isinstance(tag, dict) and not _is_text(tag):
             parameter = tag.get("parameter", tag.get("name"))
             if isinstance(parameter, str):
+                poll_s = _seconds(tag.get("poll_interval_s")) or pipeline.poll_interval_s or 0.0
                 yield DeliveredTag(
                     place=place,
                     asset=_asset_of(pipeline, tag),
                     parameter=parameter,
                     unit=_text(tag.get("unit")),
-                    interval_s=_interval(tag, pipeline),
+                    interval_s=_interval(tag, pipeline, poll_s),
+                    poll_interval_s=poll_s,
                 )
 
 
@@ -82,17 +89,16 @@ def _asset_of(pipeline: Pipeline, tag: Mapping[str, Any]) -> AssetKey | None:
     return _text(tag.get("tenant")) or pipeline.tenant, _text(tag.get("site")) or pipeline.site, asset
 
 
-def _interval(tag: Mapping[str, Any], pipeline: Pipeline) -> float:
-    own = _seconds(tag.get("poll_interval_s")) or pipeline.poll_interval_s or 0.0
+def _interval(tag: Mapping[str, Any], pipeline: Pipeline, poll_s: float) -> float:
     report = tag.get("report") or pipeline.config.get("report")
     if not isinstance(report, Mapping) or report.get("mode", "on_received") == "on_received":
-        return own
+        return poll_s
     # report by exception: between two readings lies what the report allows, not what the poll takes
     longest = _seconds(report.get("period_s"))
     door = report.get("swinging_door")
     if isinstance(door, Mapping):
         longest = longest or _seconds(door.get("max_time_s"))
-    return max(own, longest) if longest else 0.0
+    return max(poll_s, longest) if longest else 0.0
 
 
 def _seconds(value: object) -> float:

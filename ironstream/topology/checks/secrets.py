@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from pydantic import BaseModel, SecretStr
 
@@ -33,6 +34,21 @@ def shown(name: str, value: object) -> str:
     """The value of a field for a message; what may be a secret is not shown."""
     hidden = names_a_secret(name) or (isinstance(value, str) and _plain_part(name, value))
     return "what is there (not shown)" if hidden else quote(value)
+
+
+def visible(name: str, value: Any) -> Any:
+    """Plain data of a field as it may be shown: references as they stand, in place of what may be a secret `…`."""
+    match value:
+        case Mapping():
+            return {key: visible(str(key), inner) for key, inner in value.items()}
+        case list() | tuple():
+            hidden = _SECRET_LIST.fullmatch(name) is not None
+            return [visible("secret" if hidden else name, inner) for inner in value]
+        case None | bool() | "":
+            return value
+    if names_a_secret(name):
+        return value if isinstance(value, str) and _AFTER_SCHEME.fullmatch(value) else "…"
+    return "…" if isinstance(value, str) and _plain_part(name, value) else value
 
 
 def _plain_part(name: str, text: str) -> str:

@@ -1,0 +1,63 @@
+"""What changes from one checked topology to another: items, what they touch, what is lost, what it costs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from ironstream.topology.model import Topology
+from ironstream.topology.plan.cost import cost_of
+from ironstream.topology.plan.losses import losses
+from ironstream.topology.plan.model import Cost, Counts, Effect, FieldChange, Item, Kind, Plan, SinkCost
+from ironstream.topology.plan.pipelines import pipeline_items
+from ironstream.topology.plan.places import place_items
+from ironstream.topology.plan.plant import Plant
+from ironstream.topology.plan.rules import alarm_items, root_items, sink_items, window_items
+from ironstream.topology.plan.touched import Touched, touched
+from ironstream.topology.sinks import SinkSorts
+
+__all__ = ["Cost", "Counts", "Effect", "FieldChange", "Item", "Kind", "Plan", "SinkCost", "plan"]
+
+_NOTHING: Final = Topology(version=1).model_copy(update={"windows": ()})
+"""Stands for the topology of a deployment that has none yet."""
+
+
+def plan(before: Topology | None, after: Topology, *, sinks: SinkSorts | None = None) -> Plan:
+    """What applying `after` would change where `before` holds; None where nothing does yet, and then nothing is lost.
+
+    Both were checked. Without `sinks` the topics of a sink are those that it names. What restarts is told by the rule
+    of those who do it (`topology.running`). Items come in the order of the file, removed ones after the others of their
+    kind; there is none if and only if both topologies mean the same.
+    """
+    sorts = sinks or {}
+    old, new = Plant(before or _NOTHING), Plant(after)
+    found = touched(old, new)
+    items = (
+        *root_items(old.topology, after),
+        *window_items(old, new),
+        *place_items(old, new, found),
+        *pipeline_items(old.topology, after),
+        *alarm_items(old, new, found),
+        *sink_items(old.topology, after, sorts),
+    )
+    lost = () if before is None else losses(old, new, found)
+    return Plan(
+        items=items,
+        counts=_counts(items, found),
+        losses=lost,
+        needs_flag=bool(lost),
+        cost_before=None if before is None else cost_of(old, found.watched_before.total(), sorts),
+        cost_after=cost_of(new, found.watched.total(), sorts),
+    )
+
+
+def _counts(items: Sequence[Item], found: Touched) -> Counts:
+    effects = [item.effect for item in items if item.kind in ("pipeline", "sink")]
+    return Counts(
+        series=found.series,
+        alarms=len(found.rules),
+        conditions_cleared=found.given_up.total(),
+        starts=effects.count("start"),
+        stops=effects.count("stop"),
+        restarts=effects.count("restart"),
+    )
