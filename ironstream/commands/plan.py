@@ -86,8 +86,9 @@ def _show(made: Plan, before: str, after: str) -> None:
         console.print(f"{len(made.items) - _SHOWN_MAX:,} more: --output json has them all.", style="yellow")
     counts = made.counts
     console.print(
-        f"\n{counts.starts:,} to start, {counts.stops:,} to stop, {counts.restarts:,} to restart; "
-        f"{counts.series:,} series and {counts.alarms:,} alarm rules are touched, {counts.conditions_cleared:,} conditions are given up.\n"
+        f"\n{counts.starts:,} to start, {counts.stops:,} to stop, {counts.restarts:,} to restart. "
+        f"Touched: {counts.series:,} series, {counts.alarms:,} alarm rules; "
+        f"{counts.conditions_cleared:,} conditions are given up.\n"
     )
     print_table("", ("cost", "before", "after"), _costs(made))
     if made.losses:

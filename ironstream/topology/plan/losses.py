@@ -96,9 +96,10 @@ def _declarations(before: Plant, after: Plant) -> Iterator[str]:
         rejected = after.topology.unregistered == "reject"
         fate = "their readings are refused" if rejected else "their readings are taken as those of unknown assets"
         names = _listed(["/".join(key) for key in gone])
+        verb = "is" if len(gone) == 1 else "are"
         yield (
-            f"{_many(len(gone), 'asset', 'assets')} with {_many(series, 'series', 'series')} no longer declared, "
-            f"{names}: units, limits and intervals are gone, {fate}, and the state stays as it is."
+            f"{_many(len(gone), 'asset', 'assets')} with {_many(series, 'series', 'series')} {verb} no longer declared"
+            f", {names}: units, limits and intervals are gone, {fate}, and the state stays as it is."
         )
     lacking: dict[str, int] = {}
     for key, asset in after.assets.items():

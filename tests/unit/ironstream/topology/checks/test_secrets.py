@@ -2,6 +2,7 @@ import pytest
 from pydantic import BaseModel
 
 from ironstream.topology import check_text
+from ironstream.topology.checks.secrets import visible
 from tests.support.sink_kinds import Sort
 
 
@@ -85,3 +86,23 @@ def test_no_message_about_another_fault_shows_a_secret(text: str) -> None:
 
     assert "`dsn` must be a whole number, not what is there (not shown)" in [fault.message for fault in faults]
     assert "hunter2" not in "".join(map(str, faults))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("host", "10.0.0.1", "10.0.0.1"),
+        ("password", "${secret:plc}", "${secret:plc}"),
+        ("password", "hunter2", "…"),
+        ("password", "", ""),
+        ("pin_token", 1234, "…"),
+        ("authorization", "Bearer ${secret:plc}", "Bearer ${secret:plc}"),
+        ("url", "https://me:hunter2@there", "…"),
+        ("url", "https://me:${secret:plc}@there", "https://me:${secret:plc}@there"),
+        ("tokens", ["one", "${secret:two}"], ["…", "${secret:two}"]),
+        ("config", {"tls": {"key": "hunter2", "port": 1}}, {"tls": {"key": "…", "port": 1}}),
+        ("enabled", True, True),
+    ],
+)
+def test_secrets_are_shown_as_references_only(name: str, value: object, shown: object) -> None:
+    assert visible(name, value) == shown
