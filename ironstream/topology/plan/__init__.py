@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from ironstream.topology.check import no_collection
 from ironstream.topology.model import Topology
 from ironstream.topology.plan.cost import cost_of
 from ironstream.topology.plan.losses import losses
@@ -29,8 +30,13 @@ def plan(before: Topology | None, after: Topology, *, sinks: SinkSorts | None = 
     of those who do it (`topology.running`). Items come in the order of the file, removed ones after the others of their
     kind; there is none if and only if both topologies mean the same.
     """
-    sorts = sinks or {}
-    old, new = Plant(before or _NOTHING), Plant(after)
+    with no_collection():
+        return _plan(before, after, sinks or {})
+
+
+def _plan(before: Topology | None, after: Topology, sorts: SinkSorts) -> Plan:
+    old = Plant(before or _NOTHING)
+    new = Plant(after, old)
     found = touched(old, new)
     items = (
         *root_items(old.topology, after),

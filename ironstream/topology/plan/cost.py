@@ -32,23 +32,17 @@ def cost_of(plant: Plant, conditions: int, sorts: SinkSorts) -> Cost:
             asset = plant.assets.get(tag.asset) if tag.asset is not None else None
             if tag.asset is not None and (asset is None or tag.parameter not in asset.parameters):
                 undeclared.add((tag.asset, tag.parameter))
-    windows: Counter[tuple[int, float]] = Counter()
-    declared = 0
-    for asset in plant.assets.values():
-        declared += len(asset.parameters)
-        for parameter in asset.parameters.values():
-            windows.update((size, parameter.expected_interval_s) for size in parameter.windows_s)
     # what is not declared gets all sizes
-    windows.update({(size, 0.0): len(undeclared) for size in plant.sizes_s})
-    per_day: Counter[int] = Counter()
-    for (size_s, interval_s), series in windows.items():
-        # no reading, no window
-        per_day[size_s] += round(series * _DAY_S / max(size_s, interval_s))
+    per_day = Counter({size_s: round(len(undeclared) * _DAY_S / size_s) for size_s in plant.sizes_s})
+    for parameter, series in plant.parameters():
+        for size_s in parameter.windows_s:
+            # no reading, no window
+            per_day[size_s] += round(series * _DAY_S / max(size_s, parameter.expected_interval_s))
     topics = topic_count(plant.sizes_s)
     return Cost(
         readings_per_s=round(readings_per_s, 6),
         unpaced_tags=unpaced,
-        series=declared + len(undeclared),
+        series=sum(series for _, series in plant.parameters()) + len(undeclared),
         conditions=conditions,
         topics=topics,
         partitions=topics * topology.deployment.partitions,

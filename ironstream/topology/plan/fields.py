@@ -44,11 +44,12 @@ def changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple
 def parts_by_name(parts: Sequence[T], names: Sequence[str]) -> dict[str, tuple[int, T]]:
     """Parts of a list with their places; where one name is given to several, the later ones are numbered."""
     found: dict[str, tuple[int, T]] = {}
+    given: dict[str, int] = {}
     for place, (name, part) in enumerate(zip(names, parts, strict=True)):
-        number, label = 1, name
+        label = name
         while label in found:
-            number += 1
-            label = f"{name}#{number}"
+            given[name] = given.get(name, 1) + 1
+            label = f"{name}#{given[name]}"
         found[label] = place, part
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from ironstream.domain.rules import ConditionRule
 from ironstream.topology.compile import condition_rule
 from ironstream.topology.model import Alarm, Topology
 from ironstream.topology.patterns import AlarmIndex, IdentityPattern
-from ironstream.topology.resolve import AssetKey, DeclaredAsset, declared_assets
+from ironstream.topology.resolve import AssetKey, DeclaredAsset, DeclaredParameter, declared_assets
 
 Windows = tuple[tuple[str, tuple[int, ...]], ...]
 """Parameters of an asset with the window sizes that each gets."""
@@ -34,17 +35,31 @@ class _Rule:
 
 
 class Plant:
-    """A checked topology, ready to be compared with another."""
+    """A checked topology, ready to be compared with another, `like`, from which it takes what is the same."""
 
-    def __init__(self, topology: Topology) -> None:
+    def __init__(self, topology: Topology, like: Plant | None = None) -> None:
         self.topology = topology
         self.assets: dict[AssetKey, DeclaredAsset] = declared_assets(topology)
+        every = [parameter for asset in self.assets.values() for parameter in asset.parameters.values()]
+        self._declared = {id(parameter): parameter for parameter in every}
+        self._series = Counter(map(id, every))
         self.sizes_s = tuple(sorted({window.size_s for window in topology.windows}))
         self.site_names = {(site.tenant, site.id): site.name or site.id for site in topology.sites}
         enabled = [alarm for alarm in topology.alarms if alarm.enabled]
         self.rules: dict[str, ConditionRule] = {alarm.id: condition_rule(alarm) for alarm in enabled}
-        self._index = AlarmIndex((alarm, _Rule(alarm, IdentityPattern(alarm))) for alarm in enabled)
+        rules = [_Rule(alarm, IdentityPattern(alarm)) for alarm in enabled]
+        self._rules = dict(zip(self.rules, rules, strict=True))
+        self._index = AlarmIndex((rule.alarm, rule) for rule in rules)
+        self._patterns = [(alarm.id, alarm.tenant, alarm.site, alarm.asset) for alarm in enabled]
+        # most changes leave the patterns alone, and to try each rule on each of many assets is most of the work
+        self._matching: dict[AssetKey, tuple[str, ...]] = (
+            like._matching if like is not None and like._patterns == self._patterns else {}
+        )
         self._watched: dict[tuple[tuple[str, ...], Windows], Watched] = {}
+
+    def parameters(self) -> list[tuple[DeclaredParameter, int]]:
+        """Every declaration of a parameter, with the number of series that share it."""
+        return [(self._declared[one], series) for one, series in self._series.items()]
 
     def windows(self, asset: AssetKey, parameters: Sequence[str] | None = None) -> Windows:
         """Windows of an asset's parameters: of its declared ones, or of any. What is not declared gets all sizes."""
@@ -55,10 +70,13 @@ class Plant:
 
     def watched(self, asset: AssetKey, windows: Windows) -> Watched:
         """What the rules watch of an asset with these parameters. The same object for assets that are alike."""
-        matching = self._index.matching(*asset, None)
-        key = tuple(rule.alarm.id for rule in matching), windows
+        matching = self._matching.get(asset)
+        if matching is None:
+            matching = tuple(rule.alarm.id for rule in self._index.matching(*asset, None))
+            self._matching[asset] = matching
+        key = matching, windows
         known = self._watched.get(key)
         if known is None:
-            found = ((rule.alarm.id, rule.watched(windows)) for rule in matching)
+            found = ((name, self._rules[name].watched(windows)) for name in matching)
             known = self._watched[key] = {name: parameters for name, parameters in found if parameters}
         return known

@@ -56,9 +56,7 @@ def window_items(before: Plant, after: Plant) -> Iterator[Item]:
     for pair in pairs(before.topology.windows, after.topology.windows, lambda window: str(window.size_s), "windows"):
         plant = before if pair.after is None else after
         size_s = pair.one.size_s
-        series = sum(
-            size_s in parameter.windows_s for asset in plant.assets.values() for parameter in asset.parameters.values()
-        )
+        series = sum(series for parameter, series in plant.parameters() if size_s in parameter.windows_s)
         effect, _ = _switched(pair.before is not None, pair.after is not None)
         yield Item("window", pair.path, f"{size_s} s", pair.change, effect, fields=pair.fields(), series=series)
 
