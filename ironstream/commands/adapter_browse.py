@@ -123,14 +123,14 @@ async def _browse(
 
 
 def _print_tags(offers: Sequence[Offer], kind: AdapterKind, *, csv: bool, output: Output) -> None:
-    from ironstream.gateway.tag_import import key_of
-    from ironstream.gateway.tags_csv import tags_to_csv
     from ironstream.topology.flow import flow
+    from ironstream.topology.lists.changes import key_of
+    from ironstream.topology.lists.entries import entries_to_csv
 
     tags: list[Mapping[str, Any]] = [offer.tag for offer in offers if offer.tag is not None]
     keys = Counter(key_of(kind.tag_model.model_validate(tag)) for tag in tags)
     if csv:
-        sys.stdout.write(tags_to_csv([kind.tag_model.model_validate(tag) for tag in tags], kind.tag_model))
+        sys.stdout.write(entries_to_csv([kind.tag_model.model_validate(tag) for tag in tags], kind.tag_model))
     elif output is Output.JSON:
         print_json({"tags": tags})
     else:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from ironstream.commands import alarm_rules
 from ironstream.commands.operator import ANSWER_TIMEOUT_S, command_on, send_command
 from ironstream.commands.options import BootstrapOption, OutputOption, length_of, settings_of
 from ironstream.commands.output import Output, out, print_json, print_table, run
@@ -19,7 +20,8 @@ from ironstream.domain.times import to_iso, to_us
 from ironstream.errors import ConfigurationError
 from ironstream.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, help="Alarms: list them, acknowledge and shelve them.")
+app = typer.Typer(no_args_is_help=True, help="Alarms: list them, acknowledge and shelve them, edit their rules.")
+app.add_typer(alarm_rules.app, name="rules")
 
 STATE_STYLES = {
     AlarmState.ACTIVE: "bold red",

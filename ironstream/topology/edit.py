@@ -10,6 +10,7 @@ from typing import Any, Final
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from ironstream.topology.block import block
 from ironstream.topology.flow import flow
 
 _WIDTH: Final = 120
@@ -46,28 +47,33 @@ class NotEditableError(ValueError):
     """The list is written in a way that cannot be changed in place; the message says which."""
 
 
-def with_tags(text: str, pipeline: int, items: Sequence[Item]) -> str:
-    """`text` of a topology file with these items, at least one, as `config.tags` of the pipeline at this place, from 0.
+def with_items(text: str, path: Sequence[str | int], items: Sequence[Item]) -> str:
+    """`text` of a topology file with these items as the list at `path`, as `("pipelines", 0, "config", "tags")`.
 
-    Comments above a tag belong to it and go where it goes. All outside of the list stays to the letter. Raises
-    NotEditableError.
+    Comments above an item belong to it and go where it goes. All outside of the list stays to the letter; a list of the
+    root that is not there yet comes at the end. Raises NotEditableError.
     """
     newline = "\r\n" if "\r\n" in text else "\n"
-    entry = _item(_value(yaml.compose(text, Loader=_Loader), "pipelines"), pipeline)
-    config = _value(entry, "config")
-    if not isinstance(config, MappingNode):
+    root = yaml.compose(text, Loader=_Loader)
+    parent = root
+    for part in path[:-1]:
+        parent = _item(parent, part) if isinstance(part, int) else _value(parent, part)
+    key = str(path[-1])
+    if not isinstance(parent, MappingNode):
         raise NotEditableError("the pipeline has no config: write it, with the address of the device, first")
-    tags = _value(config, "tags")
-    if isinstance(tags, SequenceNode) and not tags.flow_style:
-        return _in_block(text, tags, items, newline)
-    if isinstance(tags, SequenceNode) and (tags.value or config.flow_style):
-        return _in_brackets(text, tags, items, newline)
+    found = _value(parent, key)
+    if isinstance(found, SequenceNode) and not found.flow_style:
+        return _in_block(text, found, items, newline) if items else _emptied(text, parent, key, found)
+    if isinstance(found, SequenceNode) and (found.value or parent.flow_style):
+        return _in_brackets(text, found, items, newline)
     fields = [item.fields for item in items if not isinstance(item, Kept)]
-    if tags is None:
-        return _as_first_field(text, config, fields, newline)
-    if config.flow_style:
-        return _in_brackets(text, tags, items, newline)
-    return _below_key(text, config, tags, fields, newline)
+    if found is None and parent is root and not parent.flow_style:
+        return _at_end(text, key, fields, newline)
+    if found is None:
+        return _as_first_field(text, parent, key, fields, newline)
+    if parent.flow_style:
+        return _in_brackets(text, found, items, newline)
+    return _below_key(text, parent, found, fields, newline)
 
 
 def _in_block(text: str, tags: SequenceNode, items: Sequence[Item], newline: str) -> str:
@@ -81,9 +87,7 @@ def _in_block(text: str, tags: SequenceNode, items: Sequence[Item], newline: str
         end = _line_start(text, end)
     segments, after = _segments(text[begin:end], indent)
     if len(segments) != len(tags.value):
-        raise NotEditableError(
-            "the list of tags has lines that look like items of it: put each tag on lines of its own"
-        )
+        raise NotEditableError("the list has lines that look like items of it: put each item on lines of its own")
     lines: list[str] = []
     for item in items:
         match item:
@@ -117,12 +121,12 @@ def _segments(region: str, indent: int) -> tuple[list[_Segment], str]:
             (blocks[-1] if blocks else before).append(line)
     segments: list[_Segment] = []
     above = "".join(before)
-    for block in blocks:
-        own = len(block)
-        while own > 1 and _is_comment(block[own - 1]):
+    for item in blocks:
+        own = len(item)
+        while own > 1 and _is_comment(item[own - 1]):
             own -= 1
-        segments.append(_Segment(above, "".join(block[:own])))
-        above = "".join(block[own:])
+        segments.append(_Segment(above, "".join(item[:own])))
+        above = "".join(item[own:])
     return segments, above
 
 
@@ -131,14 +135,31 @@ def _is_comment(line: str) -> bool:
     return line.isspace() or line.lstrip().startswith("#")
 
 
+def _emptied(text: str, parent: MappingNode, key: str, found: SequenceNode) -> str:
+    """`[]` in the place of a block list, whose comments go with it."""
+    name = next(name for name, value in parent.value if value is found)
+    colon = text.index(":", name.end_mark.index) + 1
+    end = found.end_mark.index
+    if not text[_line_start(text, end) : end].strip():
+        end = _line_start(text, end)
+    _, after = _segments(text[_line_start(text, found.start_mark.index) : end], found.start_mark.column)
+    line_end = text.index("\n", colon) + 1
+    return text[:colon] + " []" + text[colon:line_end] + after + text[end:]
+
+
+def _at_end(text: str, key: str, fields: Sequence[Mapping[str, Any]], newline: str) -> str:
+    """The list as the last field of the file."""
+    return _ended(text, newline) + f"{newline}{key}:{newline}" + "".join(_entry(item, 2, newline) for item in fields)
+
+
 def _entry(fields: Mapping[str, Any], indent: int, newline: str, comment: str = "") -> str:
     """One item of a block list: in braces where it fits on a line, else a field a line."""
     line = f"{' ' * indent}- {flow(fields)}{comment}"
     if len(line) <= _WIDTH:
         return line + newline
-    rows = [f"{flow(str(key))}: {flow(value)}" for key, value in fields.items()]
-    rows[0] += comment
-    return f"{' ' * indent}- " + f"{newline}{' ' * (indent + 2)}".join(rows) + newline
+    rows = block(fields, indent + 2, _WIDTH)
+    rows[0] = f"{' ' * indent}- {rows[0].lstrip(' ')}{comment}"
+    return newline.join(rows) + newline
 
 
 def _in_brackets(text: str, tags: Node, items: Sequence[Item], newline: str) -> str:
@@ -160,21 +181,22 @@ def _below_key(text: str, config: MappingNode, tags: Node, fields: Sequence[Mapp
     return text[:begin].rstrip(" ") + comment.rstrip("\r") + newline + rows + rest
 
 
-def _as_first_field(text: str, config: MappingNode, fields: Sequence[Mapping[str, Any]], newline: str) -> str:
-    """The list in a configuration that has none."""
+def _as_first_field(text: str, config: MappingNode, key: str, fields: Sequence[Mapping[str, Any]], newline: str) -> str:
+    """The list in a mapping that has none."""
     at = config.start_mark.index
     if config.flow_style:
         comma = ", " if config.value else ""
-        return f"{text[: at + 1]}tags: {_bracketed(text, at, map(flow, fields), newline)}{comma}{text[at + 1 :]}"
+        return f"{text[: at + 1]}{key}: {_bracketed(text, at, map(flow, fields), newline)}{comma}{text[at + 1 :]}"
     indent = at - _line_start(text, at)
     rows = "".join(_entry(item, indent + 2, newline) for item in fields)
-    return f"{text[:at]}tags:{newline}{rows}{' ' * indent}{text[at:]}"
+    return f"{text[:at]}{key}:{newline}{rows}{' ' * indent}{text[at:]}"
 
 
 def _bracketed(text: str, at: int, written: Iterable[str], newline: str) -> str:
     line = text[_line_start(text, at) :]
     indent = newline + " " * (len(line) - len(line.lstrip(" ")) + 4)
-    return f"[{indent}" + f",{indent}".join(written) + "]"
+    items = f",{indent}".join(written)
+    return f"[{indent}{items}]" if items else "[]"
 
 
 def _source(text: str, node: Node) -> str:

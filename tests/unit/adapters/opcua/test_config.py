@@ -16,7 +16,7 @@ from adapters.opcua.mapping import opcua_from_mapping
 from adapters.opcua.plan import ServerProfile, chunks, limits
 from ironstream.errors import ConfigurationError
 from ironstream.gateway.adapter import DeviceSecurityError
-from ironstream.gateway.tags_csv import tags_from_csv, tags_to_csv
+from ironstream.topology.lists.entries import entries_from_csv, entries_to_csv
 
 TAG = {"name": "a", "node": "ns=2;s=a"}
 
@@ -82,7 +82,7 @@ def test_tags_go_through_a_spreadsheet() -> None:
         Tag.model_validate({**TAG, "unit": "bar", "deadband": "2%", "queue_size": 5}),
         Tag.model_validate({"name": "b", "node": "ns=2;s=x;y", "event": True, "deadband": "0.5"}),
     ]
-    again = [listed.tag for listed in tags_from_csv(tags_to_csv(tags, Tag), Tag)]
+    again = [listed.value for listed in entries_from_csv(entries_to_csv(tags, Tag), Tag)]
     assert again == tags
 
 

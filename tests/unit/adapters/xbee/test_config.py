@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 import adapters.xbee
 from adapters.xbee.config import Block, NodeConfig, XBeeConfig
 from adapters.xbee.tag import Tag, TimeField
-from ironstream.gateway.tags_csv import tags_from_csv, tags_to_csv
+from ironstream.topology.lists.entries import entries_from_csv, entries_to_csv
 
 NODE = {"node_id": "WELL-12"}
 TAG = {"name": "a", "address": 0}
@@ -106,7 +106,7 @@ def test_tags_go_through_a_spreadsheet_unchanged() -> None:
         Tag.model_validate({"name": "b", "byte": 5, "type": "UINT8"}),
         Tag.model_validate({"name": "c", "kind": "discrete", "address": 0, "event": True}),
     ]
-    assert [listed.tag for listed in tags_from_csv(tags_to_csv(tags, Tag), Tag)] == tags
+    assert [listed.value for listed in entries_from_csv(entries_to_csv(tags, Tag), Tag)] == tags
 
 
 @pytest.mark.parametrize("model", [XBeeConfig, NodeConfig, Block, TimeField, Tag])

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from ironstream.cli import main
-from ironstream.gateway.tags_csv import tags_from_csv
+from ironstream.topology.lists.entries import entries_from_csv
 from tests.support.talker import TalkerTag
 
 
@@ -52,7 +52,7 @@ def test_its_tags_are_yaml_ready_for_the_file_and_what_is_no_tag_is_said(
 def test_its_tags_are_a_csv_that_import_takes(plant: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["adapter", "browse", "boiler", "*/T*", "--csv"]) == 0
     text = capsys.readouterr().out
-    assert [listed.tag for listed in tags_from_csv(text, TalkerTag)] == [
+    assert [listed.value for listed in entries_from_csv(text, TalkerTag)] == [
         TalkerTag(name=f"T{i}", node=f"s={i}") for i in range(5)
     ]
 

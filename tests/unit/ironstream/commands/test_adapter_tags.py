@@ -62,7 +62,7 @@ def test_an_export_is_imported_again_without_a_change(
 
     assert run("import", "boiler", tmp_path / "list.csv", "--write") == 0
 
-    assert "has these tags already" in capsys.readouterr().out
+    assert "has this list already" in capsys.readouterr().out
     assert plant.read_bytes() == before
 
 

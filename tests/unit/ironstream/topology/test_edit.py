@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ironstream.topology.edit import Added, Changed, Item, Kept, NotEditableError, with_tags
+from ironstream.topology.edit import Added, Changed, Item, Kept, NotEditableError, with_items
 from ironstream.topology.load import load
 
 ROOT = Path(__file__).parents[4]
@@ -24,6 +24,10 @@ def data_of(text: str) -> Any:
 
 def tags_of(text: str, pipeline: int = 0) -> Any:
     return data_of(text)["pipelines"][pipeline]["config"]["tags"]
+
+
+def with_tags(text: str, pipeline: int, items: list[Item]) -> str:
+    return with_items(text, ("pipelines", pipeline, "config", "tags"), items)
 
 
 BLOCK = """\

@@ -16,7 +16,7 @@ from adapters.registry import ADAPTERS
 from adapters.simulator.registers import REGISTERS
 from ironstream.errors import ConfigurationError
 from ironstream.gateway.report_config import ReportConfig
-from ironstream.gateway.tags_csv import columns, tags_from_csv, tags_to_csv
+from ironstream.topology.lists.entries import columns, entries_from_csv, entries_to_csv
 
 
 class Kind(StrEnum):
@@ -107,23 +107,25 @@ EVERYTHING = st.builds(
 
 @given(st.lists(EVERYTHING, min_size=1, max_size=3))
 def test_whatever_a_tag_holds_comes_back_exactly(tags: list[Everything]) -> None:
-    listed = tags_from_csv(tags_to_csv(tags, Everything), Everything)
+    listed = entries_from_csv(entries_to_csv(tags, Everything), Everything)
 
-    assert [tag.tag for tag in listed] == tags
+    assert [tag.value for tag in listed] == tags
     assert [Everything.model_validate(tag.fields) for tag in listed] == tags
-    assert [type(tag.tag.equals) for tag in listed if isinstance(tag.tag, Everything)] == [type(t.equals) for t in tags]
+    assert [type(tag.value.equals) for tag in listed if isinstance(tag.value, Everything)] == [
+        type(t.equals) for t in tags
+    ]
 
 
 @given(st.text(), st.sampled_from(["", "name,address\n", "name;address\n", '"', "name,address,type,scale\n"]))
 def test_text_that_is_no_list_raises_nothing_but_the_error_that_says_so(text: str, head: str) -> None:
     with suppress(ConfigurationError):
-        assert all(isinstance(listed.tag, Tag) for listed in tags_from_csv(head + text, Tag))
+        assert all(isinstance(listed.value, Tag) for listed in entries_from_csv(head + text, Tag))
 
 
 @pytest.mark.parametrize("unit_id", sorted(REGISTERS))
 def test_what_is_exported_is_imported_again_as_it_was(unit_id: int) -> None:
     tags = [Tag.model_validate(entry.tag()) for entry in REGISTERS[unit_id]]
-    assert [listed.tag for listed in tags_from_csv(tags_to_csv(tags, Tag), Tag)] == tags
+    assert [listed.value for listed in entries_from_csv(entries_to_csv(tags, Tag), Tag)] == tags
 
 
 @pytest.mark.parametrize("name", sorted(ADAPTERS))
@@ -141,7 +143,7 @@ def test_nested_fields_have_columns_of_their_own_and_what_fits_no_cell_is_json()
         report=ReportConfig(),
         nothing=Empty(),
     )
-    ((header, row), *_) = [list(csv.reader(io.StringIO(tags_to_csv([tag], Everything))))]
+    ((header, row), *_) = [list(csv.reader(io.StringIO(entries_to_csv([tag], Everything))))]
     cells = {column: cell for column, cell in zip(header, row, strict=True) if cell}
 
     assert cells == {
@@ -156,7 +158,7 @@ def test_nested_fields_have_columns_of_their_own_and_what_fits_no_cell_is_json()
 
 
 def test_a_text_that_a_spreadsheet_would_run_is_guarded_and_a_number_is_not() -> None:
-    text = tags_to_csv([Everything(name="=HYPERLINK(1)", node="@SUM(A1)", unit="-x", number=-5.5)], Everything)
+    text = entries_to_csv([Everything(name="=HYPERLINK(1)", node="@SUM(A1)", unit="-x", number=-5.5)], Everything)
 
     assert text.splitlines()[1].startswith("'=HYPERLINK(1),'@SUM(A1),'-x,,,-5.5,")
 
@@ -164,25 +166,25 @@ def test_a_text_that_a_spreadsheet_would_run_is_guarded_and_a_number_is_not() ->
 def test_a_list_from_a_spreadsheet_may_have_its_own_order_semicolons_decimal_commas_and_a_byte_order_mark() -> None:
     text = "\ufeffaddress;name;type;scale;event;;\r\n4;speed;INT16;0,1;;;\r\n;;;;;;\r\n\r\n"
     text += '5;" running ";UINT16;;TRUE;;\r\n'
-    assert [(listed.line, listed.fields) for listed in tags_from_csv(text, Tag)] == [
+    assert [(listed.line, listed.fields) for listed in entries_from_csv(text, Tag)] == [
         (2, {"name": "speed", "address": 4, "type": "INT16", "scale": 0.1}),
         (5, {"name": "running", "address": 5, "type": "UINT16", "event": True}),
     ]
 
 
 def test_a_spreadsheet_may_say_its_separator_and_lines_are_counted_all_the_same() -> None:
-    listed = tags_from_csv('sep=;\nname;address;unit\na;1;"x\ny"\nb;2;\n', Tag)
+    listed = entries_from_csv('sep=;\nname;address;unit\na;1;"x\ny"\nb;2;\n', Tag)
 
     assert [(tag.line, tag.fields["name"]) for tag in listed] == [(3, "a"), (5, "b")]
 
 
 def test_cells_may_be_separated_by_tabs() -> None:
-    assert tags_from_csv("name\taddress\na\t1\n", Tag)[0].fields["address"] == 1
+    assert entries_from_csv("name\taddress\na\t1\n", Tag)[0].fields["address"] == 1
 
 
 def test_every_line_at_fault_is_named_with_its_column_and_the_mend() -> None:
     with pytest.raises(ConfigurationError) as caught:
-        tags_from_csv(
+        entries_from_csv(
             "name,address,type,report.mode\na,-1,INT16,\nb,2,INT16,\n\nc,x,WHAT,\n,5,,\nd,6,,on_period\ne,7,,,,8\n",
             Tag,
             filename="list.csv",
@@ -200,7 +202,7 @@ def test_every_line_at_fault_is_named_with_its_column_and_the_mend() -> None:
 
 def test_a_cell_that_must_be_json_and_is_not_is_named() -> None:
     with pytest.raises(ConfigurationError, match=r"line 2: column codes: is not JSON; write lists as"):
-        tags_from_csv('name,node,codes\na,n,"1, 2"\n', Everything)
+        entries_from_csv('name,node,codes\na,n,"1, 2"\n', Everything)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +219,7 @@ def test_a_cell_that_must_be_json_and_is_not_is_named() -> None:
 )
 def test_a_header_that_is_missing_unknown_or_doubled_names_the_columns(text: str, fault: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        tags_from_csv(text, Tag)
+        entries_from_csv(text, Tag)
     assert fault in caught.value.message
     assert "address" in caught.value.hint
 
@@ -225,11 +227,11 @@ def test_a_header_that_is_missing_unknown_or_doubled_names_the_columns(text: str
 @pytest.mark.parametrize("text", ['name,address\na,"1\n', 'name,address\n"a"b,1\n'])
 def test_quotes_that_do_not_close_or_stand_in_the_middle_are_refused_with_the_line(text: str) -> None:
     with pytest.raises(ConfigurationError, match="line 2: is not CSV"):
-        tags_from_csv(text, Tag)
+        entries_from_csv(text, Tag)
 
 
 def test_who_waits_is_told_of_each_line() -> None:
     seen: list[Any] = []
-    tags_from_csv("name,address\na,1\n\nb,2\n", Tag, on_line=seen.append)
+    entries_from_csv("name,address\na,1\n\nb,2\n", Tag, on_line=seen.append)
 
     assert seen == [2, 4]

@@ -1,4 +1,4 @@
-"""The columns of a list of tags, made from the model of a tag; a nested model becomes columns `report.mode`. Pure."""
+"""The columns of a list, made from the model of an entry; a nested model becomes columns `report.mode`. Pure."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
 _DEEPEST: Final = 4
+_WHOLE: Final = 1e15
+"""Larger ones are read better with an exponent."""
 MISSING: Final = object()
 """What `value_at` gives for a path that leads nowhere."""
 
@@ -101,8 +103,19 @@ def _unlike_default(model: BaseModel) -> dict[str, Any]:
     for attribute, key, field in _fields(type(model)):
         value = getattr(model, attribute)
         if field.is_required() or value != _default_of(field):
-            fields[key] = _unlike_default(value) if isinstance(value, BaseModel) else _as_json(value)
+            fields[key] = _unlike_default(value) if isinstance(value, BaseModel) else _as_typed(field, value)
     return fields
+
+
+def _as_typed(field: FieldInfo, value: Any) -> Any:
+    """A value as a person writes it: 60, and not 60.0, where nothing but a number of that kind can stand."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < _WHOLE and _is_of_floats(field):
+        return int(value)
+    return _as_json(value)
+
+
+def _is_of_floats(field: FieldInfo) -> bool:
+    return set(_leaves(field.annotation)) <= {float, NoneType}
 
 
 def _attribute(model: BaseModel, path: tuple[str, ...]) -> Any:

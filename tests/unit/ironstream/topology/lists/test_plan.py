@@ -8,9 +8,10 @@ from pydantic import BaseModel
 
 from adapters.modbus.config import ModbusTcpConfig, Tag
 from ironstream.errors import ConfigurationError
-from ironstream.gateway.tag_import import ImportPlan, key_of, plan_import
-from ironstream.gateway.tags_csv import tags_from_csv
 from ironstream.topology import load_topology
+from ironstream.topology.lists.changes import Mode, changes_of, key_of
+from ironstream.topology.lists.entries import entries_from_csv
+from ironstream.topology.lists.plan import ImportPlan, plan_import, tags_of
 
 MODELS: Mapping[str, type[BaseModel]] = {"modbus-tcp": ModbusTcpConfig}
 FILE = """\
@@ -31,11 +32,12 @@ alarms:
 """
 
 
-def plan(csv: str, text: str = FILE, *, remove_others: bool = False, pipeline: str = "p") -> ImportPlan:
-    listed = tags_from_csv(csv, Tag, filename="list.csv")
+def plan(csv: str, text: str = FILE, *, mode: Mode = Mode.MERGE, pipeline: str = "p") -> ImportPlan:
+    listed = entries_from_csv(csv, Tag, filename="list.csv")
+    data = text.encode()
     return plan_import(
-        text.encode(), "plant.yaml", pipeline, listed, "list.csv",
-        models=MODELS, tag_model=Tag, remove_others=remove_others,
+        data, "plant.yaml", tags_of(data, "plant.yaml", pipeline),
+        lambda current: changes_of(current, listed, Tag, "list.csv", mode, "tag"), "list.csv", models=MODELS,
     )  # fmt: skip
 
 
@@ -56,14 +58,14 @@ def test_merging_adds_and_changes_and_leaves_the_others() -> None:
 
 
 def test_overwriting_removes_what_is_not_listed() -> None:
-    made = plan("name,address\nspeed,1\n", remove_others=True)
+    made = plan("name,address\nspeed,1\n", mode=Mode.OVERWRITE)
 
     assert (made.changes.added, made.changes.changed, made.changes.removed) == ([], [], ["temperature"])
     assert "bearing" not in made.data.decode()
 
 
 def test_a_list_that_says_what_the_file_says_changes_nothing() -> None:
-    made = plan("name,address,unit,type\nspeed,1,,UINT16\ntemperature,0,degC,\n", remove_others=True)
+    made = plan("name,address,unit,type\nspeed,1,,UINT16\ntemperature,0,degC,\n", mode=Mode.OVERWRITE)
 
     assert not made.changes
     assert made.data == FILE.encode()
