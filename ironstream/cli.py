@@ -16,6 +16,7 @@ from ironstream.commands import (
     dlq,
     doctor,
     gateway,
+    imports,
     ledger,
     plan,
     query,
@@ -59,6 +60,7 @@ app.command(rich_help_panel=_RUN)(topics.topics)
 app.command(rich_help_panel=_CHANGE)(check.check)
 app.command(rich_help_panel=_CHANGE)(schema.schema)
 app.command(rich_help_panel=_CHANGE)(plan.plan)
+app.add_typer(imports.app, name="import", rich_help_panel=_CHANGE)
 app.command(rich_help_panel=_CHANGE)(rollout.apply)
 app.command(rich_help_panel=_CHANGE)(rollout.rollback)
 app.command(rich_help_panel=_CHANGE)(rollout.history)

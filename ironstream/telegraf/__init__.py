@@ -1,0 +1,1 @@
+"""What a Telegraf configuration says of machines, as parts of topology.yaml."""
