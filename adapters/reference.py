@@ -28,8 +28,9 @@ check` names every fault with its line. A secret is written `${secret:NAME}`.
   speaks by itself.
 - `ironstream adapter browse NAME [PATTERN]` lists what a device offers; `--tags` and `--csv` print the tags that would
   read it.
-- `ironstream adapter tags export NAME [FILE]` writes the tags as CSV.
-- `ironstream adapter tags import NAME FILE` checks a CSV and shows what it would change in topology.yaml; with
+- `ironstream adapter tags export NAME [FILE]` writes the tags as CSV, or as a spreadsheet into a
+  FILE.xlsx.
+- `ironstream adapter tags import NAME FILE` checks such a list and shows what it would change in topology.yaml; with
   `--write` it changes it.
 
 `test` and `browse` do without a pipeline too: `--adapter KIND --set FIELD=VALUE`.
@@ -44,11 +45,28 @@ is imported exactly as it was.
   a decimal comma.
 - A text that a spreadsheet would run (`=`, `+`, `-`, `@` at its start) or trim has an apostrophe before it, which the
   import takes off. Numbers have none.
-- A tag is known by its name, and by its asset where it has one. Listed tags are added, or take the place of the one of
-  that name; all others stay, or with `--mode overwrite` are removed.
+- A spreadsheet is read by its first sheet. A number is a number and a text a text there: what is written as text is
+  never taken for a number. Formulas, dates, percentages and error values are refused with row and column.
+- A tag is known by its name, and by its asset where it has one. `--mode` says what is done with the list: `merge` adds
+  what is new, changes what is there and leaves the rest; `overwrite` also removes what is not listed; `create` refuses
+  what is there already; `delete` removes those listed, for which the names are enough.
 - Nothing is changed while a single line is at fault, or while topology.yaml with the new tags does not pass its check.
   Then only the list changes: comments, order and spelling of all else stay, and so do those of tags that stay as they
   are.
+
+## From Telegraf
+
+`ironstream import telegraf FILE…` reads `inputs.modbus` (TCP and RTU; the styles `register`, `request` and `metric`),
+`inputs.opcua` and `inputs.opcua_listener`, and writes pipelines and assets as a topology to stdout, or with `--write`
+into topology.yaml, where all else stays. What has no counterpart is told on stderr with file and line: nothing is
+dropped in silence.
+
+- A plugin is a pipeline. Its `name` is the asset, a group's `name` that of its nodes; where requests ask several units,
+  each is an asset of its own, with the number of the unit. `--asset-tag machine` takes the asset from the tag
+  `machine`.
+- Fields are parameters without unit or range: Telegraf knows neither. Write them into the assets, or a machine type.
+- Variables of the environment are filled in. A password is never taken over: the pipeline names a secret in its place.
+- `--tenant`, `--site` and `--gateway` are put to all that is made.
 
 This page is generated from the models: `python -m ironstream.commands.reference`.
 """

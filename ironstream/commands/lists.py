@@ -119,6 +119,10 @@ def tell(subject: dict[str, str], path: Path, plan: ImportPlan, listed: int, *, 
                 "changed": changes.changed,
                 "removed": changes.removed,
                 "unchanged": changes.unchanged,
+                "differences": {
+                    key: {one.field: {"before": one.before, "after": one.after} for one in fields}
+                    for key, fields in changes.differences.items()
+                },
                 "warnings": plan.warnings,
             }
         )
@@ -131,6 +135,9 @@ def tell(subject: dict[str, str], path: Path, plan: ImportPlan, listed: int, *, 
         names = f": {', '.join(keys[:_NAMES_SHOWN])}{more}" if keys else ""
         console.print(Text(f"{len(keys):,} {word}", style=colour if keys else "dim") + Text(names))
     console.print(Text(f"{changes.unchanged:,} unchanged", style="dim"))
+    for key in changes.changed[:_NAMES_SHOWN]:
+        told = ", ".join(map(str, changes.differences[key]))
+        console.print(Text(f"  {key}: ", style="yellow") + Text(told))
     for warning in plan.warnings[:_NAMES_SHOWN]:
         err().print(Text("warning: ", style="bold yellow") + Text(str(warning).replace(" warning:", "", 1)))
     if len(plan.warnings) > _NAMES_SHOWN:

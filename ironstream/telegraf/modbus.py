@@ -124,7 +124,7 @@ def _registers(section: Table, device: Device, asset: str) -> None:
                 continue
             address, count = place
             tag: dict[str, Any] = {"name": entry.text("name"), "kind": space, "address": address}
-            measurement = entry.text("measurement")
+            measurement = _measurement(entry)
             if space in ("holding", "input"):
                 kind = _type_of_registers(entry, count)
                 if kind is None:
@@ -181,7 +181,7 @@ def _requests(section: Table, style: str, device: Device, asset: str, options: O
             of = identity(f"{asset}-{unit}")
         order = request.text("byte_order").upper()
         order = _ORDERS.get(order, order)
-        measurement = request.text("measurement")
+        measurement = _measurement(request)
         space = request.text("register") if style == "request" else ""
         if style == "request":
             gaps.add(_gap(request))
@@ -197,10 +197,13 @@ def _requests(section: Table, style: str, device: Device, asset: str, options: O
             }
             if unit != device.config["unit_id"]:
                 tag["unit_id"] = unit
-            own = entry.text("measurement", measurement)
+            own = _measurement(entry) or measurement
             if tag["kind"] in ("holding", "input"):
                 tag["type"] = entry.text("type").upper()
-                tag |= {key: value for key in ("bit", "length") if (value := entry.take(key)) is not None}
+                if (bit := entry.take("bit")) is not None:
+                    tag["bit"] = bit
+                if registers := entry.number("length"):
+                    tag["length"] = 2 * registers
                 tag |= _scaled(entry)
                 if order != "ABCD":
                     tag["byte_order"] = order
@@ -227,6 +230,14 @@ def _gap(request: Table) -> int:
     if optimization == "max_insert":
         return min(int(50 if fill is None else fill), _MAX_GAP)
     return 0 if optimization != "aggressive" else 8
+
+
+def _measurement(table: Table) -> str:
+    """The measurement, which tells two fields of one name apart and has no other use here."""
+    measurement = table.text("measurement")
+    if measurement:
+        table.note("measurement", f"the measurement {measurement!r} is no part of a name unless two would be the same")
+    return measurement
 
 
 def _scaled(entry: Table) -> dict[str, Any]:

@@ -90,10 +90,15 @@ def _user(section: Table, config: dict[str, Any], pipeline: str) -> None:
                 section.note("password", f"password is not taken over: give it as the secret {secret}")
     elif method == "certificate" and certificate and key:
         config |= {"user_certificate": certificate, "user_key": key}
-    elif method not in ("anonymous", ""):
+    elif method in ("anonymous", ""):
+        for given in ("username", "password"):
+            if section.text(given):
+                section.note(given, f"{given} is not used with auth_method Anonymous: left out")
+    else:
         section.note("auth_method", f"auth_method {method} lacks what it needs: the pipeline is anonymous")
-    if certificate and method != "certificate" and config["security"] != "none":
-        section.note("certificate", "the certificate of this client is made in, or put into, pki_folder: left out here")
+    for given, value in (("certificate", certificate), ("private_key", key)):
+        if value and method != "certificate":
+            section.note(given, f"{given} of this client is made in, or put into, pki_folder: left out here")
 
 
 def _nodes(table: Table, device: Device, asset: str, options: Options, defaults: dict[str, Any]) -> None:

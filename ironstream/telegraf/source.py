@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from ironstream.errors import ConfigurationError
+from ironstream.topology.checks.secrets import shown
 
 _VARIABLE: Final = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}|\$(\w+)")
 _HEADER: Final = re.compile(r"\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?")
@@ -125,7 +126,7 @@ class Table:
     def finish(self) -> None:
         """Note every field that nobody took."""
         for key in self.unused():
-            self.note(key, f"{self._name}: {key} = {_short(self._fields[key])} has no counterpart: left out")
+            self.note(key, f"{self._name}: {key} = {shown(key, self._fields[key])} has no counterpart: left out")
 
     def _inline(self, key: str, count: int) -> list[int]:
         """Lines of the tables in braces under a key: one brace after the other."""
@@ -216,8 +217,3 @@ def _braces(line: str) -> int:
         count += sign == "{" and depth == 0
         depth += (sign == "{") - (sign == "}")
     return count
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from ironstream.errors import ConfigurationError
 from ironstream.topology.edit import Added, Changed, Item, Kept
 from ironstream.topology.faults import did_you_mean
-from ironstream.topology.lists.entries import Entry, Named, columns
+from ironstream.topology.flow import flow
+from ironstream.topology.lists.entries import Entry, Named, columns, fields_of
 
 _IDENTITY: Final = ("tenant", "site", "asset", "node", "name")
 _NOTHING_CHANGED: Final = "Nothing was changed: mend what is named above."
@@ -28,6 +29,18 @@ class Mode(StrEnum):
     MERGE = "merge"
 
 
+class Difference(NamedTuple):
+    """A field before and after; None where it is at its default."""
+
+    field: str
+    before: Any
+    after: Any
+
+    def __str__(self) -> str:
+        before, after = ("default" if value is None else flow(value) for value in self[1:])
+        return f"{self.field} {before} → {after}"
+
+
 @dataclass(slots=True)
 class Changes:
     """Keys of the entries that are added, changed and removed, and the new list as changes to the old one."""
@@ -39,6 +52,8 @@ class Changes:
     items: list[Item] = field(default_factory=list)
     lines: list[int | None] = field(default_factory=list)
     """Line of each item in the list; None for one that is not in it."""
+    differences: dict[str, list[Difference]] = field(default_factory=dict)
+    """For each entry that is changed, the fields that are not what they were."""
 
     def __bool__(self) -> bool:
         return bool(self.added or self.changed or self.removed)
@@ -91,6 +106,7 @@ def changes_of(
             found.keep(place, None if new is None else new.line)
         else:
             found.changed.append(key)
+            found.differences[key] = _differences(raw if value is None else fields_of(value), new.fields)
             found.items.append(Changed(place, new.fields))
             found.lines.append(new.line)
     if faults:
@@ -150,6 +166,20 @@ def without(
             found.removed.append(keys[place])
         else:
             found.keep(place)
+    return found
+
+
+def _differences(before: Any, after: Mapping[str, Any], prefix: str = "") -> list[Difference]:
+    """Fields that differ, those of nested mappings by their own names."""
+    old = before if isinstance(before, Mapping) else {}
+    found: list[Difference] = []
+    for name in dict.fromkeys((*old, *after)):
+        was, is_now = old.get(name), after.get(name)
+        if isinstance(was, Mapping) or isinstance(is_now, Mapping):
+            # a mapping that was not there, or is gone, is told field by field too
+            found += _differences(was, is_now if isinstance(is_now, Mapping) else {}, f"{prefix}{name}.")
+        elif was != is_now:
+            found.append(Difference(f"{prefix}{name}", was, is_now))
     return found
 
 

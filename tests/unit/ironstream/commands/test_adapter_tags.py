@@ -24,6 +24,7 @@ def test_without_write_it_is_shown_what_would_change_and_nothing_is_written(
 
     shown = capsys.readouterr().out
     assert shown.splitlines()[:4] == ["1 added: T1", "1 changed: T0", "0 removed", "0 unchanged"]
+    assert "  T0: unit degC → K" in shown.splitlines()
     assert "--write does it" in shown
     assert plant.read_bytes() == before
 

@@ -60,7 +60,7 @@ def test_a_rule_that_is_changed_in_a_spreadsheet_changes_in_the_file_and_nothing
     assert run("export", tmp_path / "rules.xlsx") == 0
     book = load_workbook(tmp_path / "rules.xlsx")
     sheet = book.worksheets[0]
-    column = {cell.value: cell.column for cell in sheet[1]}
+    column = {cell.value: place for place, cell in enumerate(sheet[1], start=1)}
     sheet.cell(3, column["condition.no_data_s"]).value = 60
     sheet.append({column["id"]: "fast", column["type"]: "overspeed", column["condition.above"]: 3000,
                   column["parameter"]: "speed", column["latched"]: True})  # fmt: skip

@@ -19,7 +19,7 @@ CASES = Path(__file__).parents[3] / "cases" / "telegraf"
 GUID = "72962b91-fa75-4ae6-8d28-b404dc7daf63"
 TEXTS = [
     (CASES / name / "telegraf.conf").read_text(encoding="utf-8").replace("no guid", GUID)
-    for name in ("register-style", "request-style", "serial-line", "opcua-polled", "opcua-listener")
+    for name in ("register-style", "request-style", "metric-style", "serial-line", "opcua-polled", "opcua-listener")
 ]
 PLACES = [
     (text, number)

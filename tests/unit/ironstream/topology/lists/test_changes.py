@@ -55,6 +55,15 @@ def test_overwriting_and_merging_differ_in_what_is_not_listed() -> None:
     assert (overwritten.removed, [type(item) for item in overwritten.items]) == (["a", "x/a", "x/b"], [Changed, Added])
 
 
+def test_what_differs_is_told_field_by_field_as_columns_are_named() -> None:
+    csv = "name,asset,address,type,report.mode,report.deadband\nb,y,4,,on_change,2\na,x,2,FLOAT32,,\n"
+
+    assert {key: list(map(str, fields)) for key, fields in listed(csv, Mode.MERGE).differences.items()} == {
+        "x/a": ["type UINT16 → FLOAT32"],
+        "y/b": ["report.mode default → on_change", "report.deadband default → 2"],
+    }
+
+
 def test_deleting_needs_the_names_alone_and_passes_over_other_columns() -> None:
     made = deleted("name,address,asset\na,what,\nb,,x\n")
 
