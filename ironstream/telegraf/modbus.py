@@ -165,7 +165,7 @@ def _type_of_registers(entry: Table, count: int) -> dict[str, Any] | None:
     if kind == "STRING":
         fields["length"] = 2 * count
     if kind == "BIT":
-        fields["bit"] = entry.take("bit")
+        fields["bit"] = entry.take("bit", 0)
     order = _ORDERS.get(order, order)
     return fields if order == "ABCD" else {**fields, "byte_order": order}
 
@@ -200,9 +200,10 @@ def _requests(section: Table, style: str, device: Device, asset: str, options: O
             own = _measurement(entry) or measurement
             if tag["kind"] in ("holding", "input"):
                 tag["type"] = entry.text("type").upper()
-                if (bit := entry.take("bit")) is not None:
+                if (bit := entry.take("bit", 0 if tag["type"] == "BIT" else None)) is not None:
                     tag["bit"] = bit
-                if registers := entry.number("length"):
+                # Telegraf counts registers, of two characters each
+                if registers := entry.number("length") or (1 if tag["type"] == "STRING" else 0):
                     tag["length"] = 2 * registers
                 tag |= _scaled(entry)
                 if order != "ABCD":

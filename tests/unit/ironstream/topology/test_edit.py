@@ -160,3 +160,33 @@ def test_any_choice_of_tags_of_the_example_plant_changes_the_list_and_nothing_el
     assert data_of(changed) == before
     at = PLANT.index("      tags:\n")
     assert changed[:at] == PLANT[:at]
+
+
+def test_a_list_that_loses_all_its_items_is_an_empty_one_with_what_comes_after_it_untouched() -> None:
+    rules = "  # hot\r\n  - {id: a}\r\n  - id: b\r\n    type: t\r\n"
+    text = f"version: 1\r\nalarms:   # rules\r\n{rules}# end\r\nsites: []\r\n"
+
+    changed = with_items(text, ("alarms",), [])
+
+    assert changed == "version: 1\r\nalarms: []   # rules\r\n# end\r\nsites: []\r\n"
+
+
+@pytest.mark.parametrize("text", ["alarms: [{id: a}]\n", "{version: 1, alarms: [{id: a}, {id: b}]}\n"])
+def test_a_list_in_brackets_may_be_emptied_too(text: str) -> None:
+    assert data_of(with_items(text, ("alarms",), []))["alarms"] == []
+
+
+def test_a_list_of_the_root_that_is_not_there_comes_at_the_end() -> None:
+    assert with_items("version: 1 # x", ("alarms",), [Added({"id": "a"})]) == (
+        "version: 1 # x\n\nalarms:\n  - {id: a}\n"
+    )
+
+
+def test_an_item_that_is_too_long_for_a_line_has_its_parts_on_lines_of_their_own() -> None:
+    tags = [{"name": f"t{number}", "address": number} for number in range(12)]
+    fields = {"id": "p", "config": {"host": "plc", "tags": tags, "note": "x" * 130}}
+
+    changed = with_items("version: 1\npipelines: []\n", ("pipelines",), [Added(fields)])
+
+    assert data_of(changed)["pipelines"] == [fields]
+    assert "  - id: p\n    config:\n      host: plc\n      tags:\n        - {name: t0, address: 0}\n" in changed
