@@ -136,3 +136,39 @@ def test_a_list_that_comes_out_empty_is_not_taken_for_all_that_is_read(
     shown = capsys.readouterr()
     assert len(shown.out.splitlines()) == 1
     assert "deaf has no tags" in shown.err
+
+
+def test_a_spreadsheet_is_exported_and_imported_again_without_a_change(
+    plant: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = plant.read_bytes()
+    assert run("export", "boiler", tmp_path / "list.xlsx") == 0
+
+    assert run("import", "boiler", tmp_path / "list.xlsx", "--mode", "overwrite", "--write") == 0
+
+    assert "has this list already" in capsys.readouterr().out
+    assert plant.read_bytes() == before
+
+
+def test_tags_are_created_and_deleted_by_their_names(plant: Path, tmp_path: Path) -> None:
+    before = plant.read_bytes()
+    (tmp_path / "list.csv").write_text("name,node\nT7,s=7\n", encoding="utf-8")
+    (tmp_path / "names.csv").write_text("name\nT7\n", encoding="utf-8")
+
+    assert run("import", "boiler", tmp_path / "list.csv", "--mode", "create", "--write") == 0
+    assert b"T7" in plant.read_bytes()
+    assert run("import", "boiler", tmp_path / "list.csv", "--mode", "create", "--write") == 2
+    assert run("import", "boiler", tmp_path / "names.csv", "--mode", "delete", "--write") == 0
+
+    assert plant.read_bytes() == before
+
+
+def test_a_spreadsheet_that_is_named_as_a_csv_is_told(
+    plant: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("export", "boiler", tmp_path / "list.xlsx") == 0
+    (tmp_path / "list.xlsx").rename(tmp_path / "list.csv")
+
+    assert run("import", "boiler", tmp_path / "list.csv") == 2
+
+    assert "list.csv is a spreadsheet and no CSV" in capsys.readouterr().err
