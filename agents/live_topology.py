@@ -97,6 +97,15 @@ class LiveTopology:
         self._rows.flush()
 
 
+def why_unusable(packed: str) -> str | None:
+    """Why this release cannot use a version, all its faults; None when it can."""
+    try:
+        sources = Sources.unpacked(packed)
+    except DecodeError as error:
+        return str(error)
+    return "\n".join(map(str, check_sources(sources).errors)) or None
+
+
 @lru_cache(maxsize=4)
 def compiled_version(version: int, packed: str) -> Topology | None:
     """A version ready for use; None where this release cannot use it. Compiled once for all partitions of the process,

@@ -36,6 +36,7 @@ class Topic:
     ALARMS_CLEAN = "alarms.clean"
     AUDIT_TRAIL = "audit_trail"
     CONFIG_TOPOLOGY = "config.topology"
+    CONFIG_STATUS = "config.status"
     LOGS_ADAPTERS = "logs.adapters"
     LOGS_GATEWAY = "logs.gateway"
     LOGS_SINKS = "logs.sinks"

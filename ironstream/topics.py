@@ -36,6 +36,7 @@ _RETENTION_MS: Final = {
     Topic.ALARMS_RAW: 30 * DAY_MS,
     Topic.ALARMS_CLEAN: 7 * YEAR_MS,
     Topic.AUDIT_TRAIL: 7 * YEAR_MS,
+    Topic.CONFIG_STATUS: HOUR_MS,
     Topic.LOGS_ADAPTERS: 7 * DAY_MS,
     Topic.LOGS_GATEWAY: 7 * DAY_MS,
     Topic.LOGS_SINKS: 7 * DAY_MS,
@@ -45,7 +46,7 @@ _RETENTION_MS: Final = {
     Topic.DLQ_SINKS: 30 * DAY_MS,
     Topic.DLQ_OVERFLOW: 30 * DAY_MS,
 }
-_RAW: Final = frozenset({Topic.TELEMETRY_RAW, Topic.EVENTS_RAW, Topic.ALARMS_RAW})
+_ARRIVING: Final = frozenset({Topic.TELEMETRY_RAW, Topic.EVENTS_RAW, Topic.ALARMS_RAW, Topic.CONFIG_STATUS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,7 @@ def topic_specs(settings: Settings, window_sizes_s: Sequence[int]) -> list[Topic
 
     specs = []
     for name, retention_ms in _RETENTION_MS.items():
-        specs.append(spec(name, _kept(retention_ms) | (_BY_ARRIVAL if name in _RAW else _OUTPUT)))
+        specs.append(spec(name, _kept(retention_ms) | (_BY_ARRIVAL if name in _ARRIVING else _OUTPUT)))
     for size_s in sorted(set(window_sizes_s)):
         specs.append(spec(Topic.aggregates(size_s), _kept(aggregate_retention_ms(size_s))))
     specs.append(spec(Topic.CONFIG_TOPOLOGY, {"cleanup.policy": "compact", "max.message.bytes": str(8 * MIB)}))

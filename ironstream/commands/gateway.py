@@ -77,7 +77,9 @@ def gateway(
         source = TopologyFile(settings.topology, CONFIG_MODELS, Supervision().settle_s, sinks=SINKS)
     else:
         kept = settings.data_dir / "topology" / f"{name or 'gateway'}.json"
-        source = LoggedTopology(settings, CONFIG_MODELS, kept, first=settings.topology, sinks=SINKS)
+        source = LoggedTopology(
+            settings, CONFIG_MODELS, kept, gateway=name, places=own, first=settings.topology, sinks=SINKS
+        )
     made = Gateway(
         name,
         source,

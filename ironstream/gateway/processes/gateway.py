@@ -55,6 +55,7 @@ class Gateway:
         self._env = env
         self._buffer_dir = buffer_dir
         self._keepers: dict[str, Keeper] = {}
+        self._settling: asyncio.Task[None] | None = None
 
     async def run(
         self,
@@ -139,6 +140,14 @@ class Gateway:
             await asyncio.gather(*(keeper.applied() for keeper in self._keepers.values()))
             for name, group in wanted.items():
                 self._keepers[name].want(group)
+        if self._settling is not None:
+            self._settling.cancel()
+        # processes that start or hang must not keep the next version waiting
+        self._settling = asyncio.create_task(self._tell_when_settled(), name="gateway settling")
+
+    async def _tell_when_settled(self) -> None:
+        await asyncio.gather(*(keeper.settled() for keeper in self._keepers.values()))
+        self._source.applied([fault for keeper in self._keepers.values() for fault in keeper.faults])
 
     def _keeper(self, name: str, session: aiohttp.ClientSession, log: GatewayLog) -> Keeper:
         env = {**self._env, "IRONSTREAM_BUFFER_DIR": str(self._buffer_dir / name), "IRONSTREAM_PROCESS": name}
@@ -150,6 +159,8 @@ class Gateway:
             log.warning("no_pipeline_names_this_gateway", gateways=known)
 
     async def _end(self, log: GatewayLog) -> int:
+        if self._settling is not None:
+            self._settling.cancel()
         clean = await asyncio.gather(*(keeper.stop() for keeper in self._keepers.values()))
         return 0 if all(clean) else 1
 

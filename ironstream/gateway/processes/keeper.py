@@ -78,6 +78,14 @@ class Keeper:
             refused={} if self._applied is None else self._applied.refused,
         )
 
+    @property
+    def faults(self) -> list[str]:
+        """What of it does not run, and why."""
+        if self._state is ProcessState.REFUSED:
+            return [f"process {self.name}: {self._failure}"]
+        refused = {} if self._applied is None else self._applied.refused
+        return [f"pipeline {name}: {fault}" for name, faults in refused.items() for fault in faults]
+
     def want(self, pipelines: Sequence[PipelineSpec]) -> None:
         """Have it run these from now on; the same as before is told once more only after its return."""
         if tuple(pipelines) == self.pipelines and self._number:
@@ -96,6 +104,14 @@ class Keeper:
     async def applied(self) -> None:
         """Wait until it has done what was wanted last, or is not there."""
         while self._process is not None and (self._applied is None or self._applied.number != self._number):
+            self._news.clear()
+            await self._news.wait()
+
+    async def settled(self) -> None:
+        """Wait until it has done what was wanted last, however often it dies before, or will not do it."""
+        while self._state is not ProcessState.REFUSED and (
+            self._applied is None or self._applied.number != self._number
+        ):
             self._news.clear()
             await self._news.wait()
 
@@ -155,6 +171,7 @@ class Keeper:
 
     def _refuse(self) -> None:
         self._state = ProcessState.REFUSED
+        self._news.set()
         self._detail = f"it is not started again until its pipelines change: {self._failure or 'exit code 2'}"
         self._log.error("process_refused", process=self.name, error=self._failure)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 from ironstream.gateway.processes.topology_source import TopologyVersion
@@ -33,6 +34,9 @@ class TopologyFile:
     def where(self) -> str:
         """See TopologySource."""
         return str(self.path)
+
+    def applied(self, faults: Sequence[str]) -> None:
+        """See TopologySource: nobody follows a gateway that has a file of its own."""
 
     async def close(self) -> None:
         """See TopologySource."""

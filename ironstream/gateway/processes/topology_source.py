@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -35,6 +36,9 @@ class TopologySource(Protocol):
 
         Raises TopologyError with all faults of a version that cannot be used, once for each; `current` stays.
         """
+
+    def applied(self, faults: Sequence[str]) -> None:
+        """What `current` wants runs now, but for what the faults name."""
 
     async def close(self) -> None:
         """Let go of it."""
