@@ -11,6 +11,7 @@ from ironstream import __version__
 from ironstream.commands import (
     adapter,
     alarms,
+    apply,
     bench,
     check,
     dlq,
@@ -23,6 +24,7 @@ from ironstream.commands import (
     rollout,
     schema,
     sink,
+    status,
     tables,
     tail,
     topics,
@@ -61,8 +63,9 @@ app.command(rich_help_panel=_CHANGE)(check.check)
 app.command(rich_help_panel=_CHANGE)(schema.schema)
 app.command(rich_help_panel=_CHANGE)(plan.plan)
 app.add_typer(imports.app, name="import", rich_help_panel=_CHANGE)
-app.command(rich_help_panel=_CHANGE)(rollout.apply)
+app.command(rich_help_panel=_CHANGE)(apply.apply)
 app.command(rich_help_panel=_CHANGE)(rollout.rollback)
+app.command(rich_help_panel=_CHANGE)(status.status)
 app.command(rich_help_panel=_CHANGE)(rollout.history)
 app.command(rich_help_panel=_CHANGE)(rollout.show)
 app.command(rich_help_panel=_CHANGE)(rollout.diff)

@@ -36,7 +36,7 @@ _RETENTION_MS: Final = {
     Topic.ALARMS_RAW: 30 * DAY_MS,
     Topic.ALARMS_CLEAN: 7 * YEAR_MS,
     Topic.AUDIT_TRAIL: 7 * YEAR_MS,
-    Topic.CONFIG_STATUS: HOUR_MS,
+    Topic.CONFIG_STATUS: 12 * HOUR_MS,
     Topic.LOGS_ADAPTERS: 7 * DAY_MS,
     Topic.LOGS_GATEWAY: 7 * DAY_MS,
     Topic.LOGS_SINKS: 7 * DAY_MS,

@@ -34,7 +34,7 @@ async def write_version(
             return known
         holding = log.history.current
         version = Version(
-            log.history.next_version, sources.sha256, sources.packed(), author, reason, _now(),
+            log.history.next_version, sources.sha256, sources.packed(), author, reason, now(),
             parent=None if holding is None else holding.version, candidate=candidate, gateway=gateway,
         )  # fmt: skip
         if await log.append(version):
@@ -49,7 +49,7 @@ async def make_change(log: TopologyLog, version: int, action: Action, author: st
     history = log.history
     holding = history.current
     change = Change(
-        after + 1, str(uuid4()), version, action, author, reason, _now(), None if holding is None else holding.version
+        after + 1, str(uuid4()), version, action, author, reason, now(), None if holding is None else holding.version
     )
     if history.next_change == after + 1 and await log.append(change):
         return change
@@ -72,5 +72,6 @@ async def start_with(log: TopologyLog, sources: Sources, author: str) -> Change:
     return holding
 
 
-def _now() -> str:
+def now() -> str:
+    """The time of a record."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Set
 
 from ironstream.rollout.participant import Participant
 from ironstream.rollout.participants import Participants
@@ -10,7 +11,7 @@ from ironstream.settings import Settings
 from ironstream.topics import ensure_topics, topic_specs
 
 
-async def until(participants: Participants, said: set[tuple[str, int | None, str | None]]) -> None:
+async def until(participants: Participants, said: Set[tuple[str, int | None, str | None]]) -> None:
     async with asyncio.timeout(30):
         while {
             (one.participant, one.change, one.answer and one.answer.refused) for one in participants.present

@@ -38,10 +38,10 @@ def test_a_segment_never_outlives_the_retention_of_its_topic() -> None:
             assert int(spec.config["segment.ms"]) < int(spec.config["retention.ms"])
 
 
-def test_only_the_raw_topics_are_stamped_by_the_broker() -> None:
+def test_only_raw_topics_and_statuses_are_stamped_by_the_broker() -> None:
     stamped = {name for name, spec in SPECS.items() if spec.config.get("message.timestamp.type") == "LogAppendTime"}
 
-    assert stamped == {"p.telemetry.raw", "p.events.raw", "p.alarms.raw"}
+    assert stamped == {"p.telemetry.raw", "p.events.raw", "p.alarms.raw", "p.config.status"}
 
 
 def test_a_changelog_keeps_unconfirmed_rows_apart_from_confirmed_ones_for_an_hour() -> None:

@@ -1,0 +1,137 @@
+"""`ironstream apply`: a topology file holds from now on, for everyone who follows the deployment's log."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ironstream.commands.options import BootstrapOption, OutputOption, settings_of
+from ironstream.commands.output import Output, err, print_error, run
+from ironstream.commands.rollout_log import actor, checked, checked_version, open_log
+from ironstream.commands.rollout_told import tell, tell_silent, wait_for
+from ironstream.errors import ConfigurationError, IronstreamError
+from ironstream.gateway.supervisor import stop_on_signal
+from ironstream.rollout.applying import Applied, apply_sources
+from ironstream.rollout.participants import Participants
+from ironstream.settings import Settings
+from ironstream.topology import Topology, TopologyError, read_sources
+from ironstream.topology.sources import Sources
+
+if TYPE_CHECKING:
+    from ironstream.rollout.log import TopologyLog
+
+FileArgument = Annotated[
+    Path | None, typer.Argument(metavar="[FILE]", help="File to apply [IRONSTREAM_TOPOLOGY, topology.yaml].")
+]
+ReasonOption = Annotated[str, typer.Option("--reason", "-r", help="Why, for whoever reads the history.")]
+AuthorOption = Annotated[str | None, typer.Option("--author", help="Who; your user name if left out.")]
+WaitOption = Annotated[bool, typer.Option("--wait", help="Stay until everybody has taken it, or said why not.")]
+TimeoutOption = Annotated[float, typer.Option("--timeout", help="How long --wait waits, in seconds.", min=1)]
+
+
+def apply(
+    file: FileArgument = None,
+    reason: ReasonOption = "",
+    author: AuthorOption = None,
+    wait: WaitOption = False,
+    timeout: TimeoutOption = 120.0,
+    accept_losses: Annotated[
+        bool, typer.Option("--accept-losses", help="Apply it also where `ironstream plan` says that something is lost.")
+    ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Stay, and apply the file each time that it changes, until Ctrl-C.")
+    ] = False,
+    bootstrap: BootstrapOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Have a topology file hold from now on, for everyone who follows the deployment's log; nothing is restarted.
+
+    All or nothing: a file with faults is refused, and so is one that a worker, gateway or sink could not take (a secret
+    that it has not got, say). What runs goes on then. Each distinct text is a version with a number, to which
+    `ironstream rollback` goes back. Exit code 1 when --wait ends before everybody has taken it.
+
+    Examples:
+
+      ironstream apply
+
+      ironstream apply plant.yaml --reason "limit of pump-7 lowered" --wait
+
+      ironstream apply --watch
+    """
+    settings = settings_of(bootstrap=bootstrap)
+    path = file or settings.topology
+    if watch:
+        run(_apply_each(settings, path, actor(author), accept_losses=accept_losses), settings.bootstrap)
+        return
+    sources = read_sources(path)
+    topology = checked(sources, path.parent)
+
+    async def work() -> None:
+        async with open_log(settings, topology) as log, Participants(settings) as participants:
+            if not accept_losses:
+                refuse_losses(log, topology)
+            done = await apply_sources(settings, log, participants, sources, actor(author), reason)
+            _tell(done, output)
+            if wait and (holding := log.history.current) is not None:
+                await wait_for(holding, participants, settings, timeout, output)
+
+    run(work(), settings.bootstrap)
+
+
+def refuse_losses(log: TopologyLog, candidate: Topology) -> None:
+    """Raise ConfigurationError where the candidate gives up state that is there."""
+    # what a plan needs is costly to import, which every other command would pay for
+    from ironstream.sinks.registry import SINKS
+    from ironstream.topology.plan import plan
+
+    holding = log.history.version
+    if holding is None:
+        return
+    try:
+        before = checked_version(holding)
+    except TopologyError:
+        return  # this release cannot use it: whatever comes is better
+    made = plan(before, candidate, sinks=SINKS)
+    if made.needs_flag:
+        raise ConfigurationError(
+            "This would be lost:\n" + "\n".join(made.losses),
+            "If that is meant: --accept-losses. `ironstream plan` shows all that changes.",
+        )
+
+
+async def _apply_each(settings: Settings, path: Path, author: str, *, accept_losses: bool) -> None:
+    # the models of adapters and sinks are costly to import, which every other command would pay for
+    from adapters.registry import CONFIG_MODELS
+    from ironstream.gateway.processes.settings import Supervision
+    from ironstream.gateway.processes.topology_file import TopologyFile
+    from ironstream.sinks.registry import SINKS
+
+    times = Supervision()
+    file = TopologyFile(path, CONFIG_MODELS, times.settle_s, sinks=SINKS)
+
+    async def apply_it(topology: Topology, sources: Sources) -> None:
+        async with open_log(settings, topology) as log, Participants(settings) as participants:
+            if not accept_losses:
+                refuse_losses(log, topology)
+            _tell(await apply_sources(settings, log, participants, sources, author, "the file has changed"))
+
+    async with stop_on_signal() as stop:
+        while not stop.is_set():
+            try:
+                version = await (file.look() if file.current else file.load())
+                if version is not None and file.sources is not None:
+                    await apply_it(version.topology, file.sources)
+            except IronstreamError as error:
+                print_error(error)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), times.topology_interval_s)
+
+
+def _tell(done: Applied, output: Output = Output.TABLE) -> None:
+    tell(done.change, done.version, output)
+    if done.answers is not None:
+        tell_silent(done.answers, err())

@@ -1,0 +1,56 @@
+"""What the commands of the rollout share: the log with its topics, a topology that is checked, who acts."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from ironstream.errors import ConfigurationError
+from ironstream.rollout.history import History
+from ironstream.rollout.log import TopologyLog
+from ironstream.rollout.records import Version
+from ironstream.settings import Settings
+from ironstream.topics import ensure_topics, topic_specs
+from ironstream.topology import Topology, parse_sources
+from ironstream.topology.sources import Sources
+
+
+@asynccontextmanager
+async def open_log(settings: Settings, topology: Topology | None = None) -> AsyncIterator[TopologyLog]:
+    """The log of topologies, read to its end. The topics are there: also those of a window that `topology` begins."""
+    sizes_s = [] if topology is None else [window.size_s for window in topology.windows]
+    await ensure_topics(settings.kafka_client_kwargs(), topic_specs(settings, sizes_s), settings.replication)
+    async with TopologyLog(settings) as log:
+        yield log
+
+
+def checked(sources: Sources, folder: Path) -> Topology:
+    """The topology that files declare. Raises TopologyError with all faults."""
+    # the models of adapters and sinks are costly to import, which every other command would pay for
+    from adapters.registry import CONFIG_MODELS
+    from ironstream.sinks.registry import SINKS
+
+    return parse_sources(sources, folder, CONFIG_MODELS, SINKS)
+
+
+def checked_version(version: Version) -> Topology:
+    """The topology of a version: this release may have learned since what that one did wrong. Raises TopologyError."""
+    return checked(Sources.unpacked(version.packed), Path(f"version {version.number}"))
+
+
+def version_of(history: History, number: int | None) -> Version:
+    """A version by its number; the one that holds for None. Raises ConfigurationError."""
+    found = history.version if number is None else history.versions.get(number)
+    if found is None:
+        known = ", ".join(map(str, sorted(history.versions))) or "none"
+        raise ConfigurationError(
+            "No topology holds yet." if number is None else f"There is no version {number}.", f"There are: {known}."
+        )
+    return found
+
+
+def actor(name: str | None) -> str:
+    """Who acts: who is named, else the user of this process."""
+    return name or getpass.getuser()
