@@ -30,6 +30,7 @@ VERSIONS: Final = ("5", "3.1.1")
 class Broker:
     """The running broker and the certificates of its TLS listener."""
 
+    server: JavaProcess
     ports: dict[str, int]
     authority: Authority
     folder: Path
@@ -59,7 +60,7 @@ async def broker(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Brok
             truststore=str(folder / "trust.p12"),
             password=_PASSWORD,
         )
-        yield Broker(ports, authority, folder)
+        yield Broker(server, ports, authority, folder)
 
 
 def name_of(adapter: MqttAdapter) -> str:
@@ -76,6 +77,8 @@ async def keep(broker: Broker, adapter: MqttAdapter, *values: int, qos: int = 1)
     """Publish while the adapter is away: this broker sends what it kept at once, and live messages one by one."""
     await adapter.connect()
     await adapter.close()
+    # what comes before the broker has noticed is on its way to us, and it sends nothing else until that is confirmed
+    await broker.server.call("until_nobody_is_connected")
     await publish(broker, adapter, *values, qos=qos)
     await adapter.connect()
 

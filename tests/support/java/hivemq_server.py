@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +65,14 @@ class _Server:
         self._broker.start().join()
         return self._ports
 
+    def until_nobody_is_connected(self) -> None:
+        """The broker notices a good-bye some time after it was said."""
+        connections = "com.hivemq.networking.connections.current"
+        while self._broker.getMetricRegistry().getGauges().get(connections).getValue():
+            time.sleep(0.02)
+
 
 if __name__ == "__main__":
     start_jvm("hivemq")
     server = _Server()
-    serve({"start": server.start})
+    serve({"start": server.start, "until_nobody_is_connected": server.until_nobody_is_connected})
