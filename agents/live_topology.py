@@ -12,8 +12,8 @@ from ironstream.domain.rules import ConditionRule, SeriesRules, TimeRules, Windo
 from ironstream.engine.api import Record, Store
 from ironstream.engine.control import TopologyChange, decode_control
 from ironstream.errors import DecodeError
-from ironstream.topology import check_sources, compile_topology
-from ironstream.topology.sources import Sources
+from ironstream.topology.canary import compile_version, errors_of
+from ironstream.topology.sources import unpacked
 from tables.topology import TOPOLOGY, TOPOLOGY_ROW, HeldTopology
 
 NEVER_NAMED: Final = -1
@@ -100,10 +100,10 @@ class LiveTopology:
 def why_unusable(packed: str) -> str | None:
     """Why this release cannot use a version, all its faults; None when it can."""
     try:
-        sources = Sources.unpacked(packed)
+        sources = unpacked(packed)
     except DecodeError as error:
         return str(error)
-    return "\n".join(map(str, check_sources(sources).errors)) or None
+    return "\n".join(map(str, errors_of(sources))) or None
 
 
 @lru_cache(maxsize=4)
@@ -112,8 +112,7 @@ def compiled_version(version: int, packed: str) -> Topology | None:
     which name the same version within moments.
     """
     try:
-        sources = Sources.unpacked(packed)
+        sources = unpacked(packed)
     except DecodeError:
         return None
-    topology = check_sources(sources).topology
-    return None if topology is None else compile_topology(topology, version)
+    return compile_version(sources, version)

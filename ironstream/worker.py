@@ -15,6 +15,7 @@ import structlog
 import uvloop
 
 from agents import alarms, events, telemetry
+from agents.canary_watch import CanaryWatch
 from agents.live_topology import Topology, compiled_version
 from agents.telemetry_wire import AvroWire, JsonWire
 from agents.topology_follower import TopologyFollower
@@ -62,6 +63,7 @@ def build_app(settings: Settings) -> App:
     events.register(app, compiled)
     alarms.register(app, compiled)
     app.add_dependency(TopologyFollower(app, settings))
+    app.add_dependency(CanaryWatch(app, settings))
     if settings.metrics_port is not None:
         # a child of the app, so that Faust's own way to run a worker has it too; started first, stopped last
         app.add_dependency(MetricsServer(app, settings.metrics_host, settings.metrics_port))

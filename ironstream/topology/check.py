@@ -175,7 +175,7 @@ def _check_configurations(topology: Topology, adapters: AdapterModels, report: R
                 report.warning(("pipelines", index, "poll_interval_s"), haste.fault, haste.mend)
         for claim in claims_of(config):
             owners = claimed.setdefault(claim, [])
-            owner = next((other for other in owners if _meet(pipeline, topology.pipelines[other])), None)
+            owner = next((other for other in owners if meet(pipeline, topology.pipelines[other])), None)
             if owner is not None:
                 place = report.place_of(("pipelines", owner), ("pipelines", index))
                 message = f"pipeline {quote(topology.pipelines[owner].id)} in {place} has {claim} too"
@@ -183,7 +183,7 @@ def _check_configurations(topology: Topology, adapters: AdapterModels, report: R
             owners.append(index)
 
 
-def _meet(one: Pipeline, other: Pipeline) -> bool:
+def meet(one: Pipeline, other: Pipeline) -> bool:
     """Whether both may run on one machine."""
     same = one.gateway == other.gateway or None in (one.gateway, other.gateway)
     return same and one.enabled and other.enabled

@@ -20,6 +20,7 @@ from ironstream.topology.model import (
     Aggregate,
     Alarm,
     Asset,
+    Canary,
     Condition,
     Deployment,
     MachineType,
@@ -41,7 +42,8 @@ SCHEMA_FILE: Final = Path("topology.schema.json")
 REFERENCE_FILE: Final = Path("docs/topology.md")
 
 _PAGES: Final[tuple[tuple[str, type[BaseModel]], ...]] = (
-    ("The file", Topology), ("deployment", Deployment), ("times", Times), ("windows[]", Window),
+    ("The file", Topology), ("deployment", Deployment), ("canary of the deployment", Canary),
+    ("times", Times), ("windows[]", Window),
     ("tenants[]", Tenant), ("sites[]", Site), ("machine_types[]", MachineType), ("assets[]", Asset),
     ("parameters[] of assets and machine types", Parameter), ("range of a parameter", Range),
     ("pipelines[]", Pipeline), ("alarms[]", Alarm), ("aggregate of an alarm", Aggregate),

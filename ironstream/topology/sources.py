@@ -7,6 +7,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 
@@ -48,18 +49,46 @@ class Sources:
 
     def packed(self) -> str:
         """For a record."""
-        return b64encode(zlib.compress(_encoder.encode(_Packed(self.root, dict(self.files))), 6)).decode()
+        return _compressed(_Packed(self.root, dict(self.files)))
 
     @classmethod
     def unpacked(cls, packed: str) -> Sources:
-        """What was packed. Raises DecodeError."""
-        try:
-            found = _decoder.decode(zlib.decompress(b64decode(packed, validate=True)))
-        except (ValueError, zlib.error, msgspec.DecodeError) as err:
-            raise DecodeError("packed", f"holds no topology: {err}") from err
-        if found.root not in found.files:
-            raise DecodeError("packed", f"names {found.root!r} as its first file, and has none of that name")
-        return cls(found.root, found.files)
+        """What holds for the whole plant of what was packed: of a canary, the version that it goes back to. Raises
+        DecodeError.
+        """
+        found = unpacked(packed)
+        return found.parent if isinstance(found, CanarySources) else found
+
+
+@dataclass(frozen=True, slots=True)
+class CanarySources:
+    """Two topologies: `candidate` for what belongs to `gateway`, `parent` for all else (`topology.canary`)."""
+
+    gateway: str
+    parent: Sources
+    candidate: Sources
+
+    @property
+    def sha256(self) -> str:
+        """Tells these texts from all others."""
+        return sha256(f"{self.gateway}\0{self.parent.sha256}\0{self.candidate.sha256}".encode()).hexdigest()
+
+    def packed(self) -> str:
+        """For a record. A release that knows no canaries finds no topology in it."""
+        parent, candidate = (_Packed(one.root, dict(one.files)) for one in (self.parent, self.candidate))
+        return _compressed(_PackedCanary(self.gateway, parent, candidate))
+
+
+def unpacked(packed: str) -> Sources | CanarySources:
+    """What was packed, by either of them. Raises DecodeError."""
+    try:
+        found = _decoder.decode(zlib.decompress(b64decode(packed, validate=True)))
+        if "gateway" not in found:
+            return _sources(msgspec.convert(found, _Packed))
+        canary = msgspec.convert(found, _PackedCanary)
+        return CanarySources(canary.gateway, _sources(canary.parent), _sources(canary.candidate))
+    except (ValueError, zlib.error, msgspec.DecodeError) as err:
+        raise DecodeError("packed", f"holds no topology: {err}") from err
 
 
 class _Packed(msgspec.Struct):
@@ -67,5 +96,21 @@ class _Packed(msgspec.Struct):
     files: dict[str, bytes]
 
 
+class _PackedCanary(msgspec.Struct):
+    gateway: str
+    parent: _Packed
+    candidate: _Packed
+
+
+def _compressed(packed: _Packed | _PackedCanary) -> str:
+    return b64encode(zlib.compress(_encoder.encode(packed), 6)).decode()
+
+
+def _sources(packed: _Packed) -> Sources:
+    if packed.root not in packed.files:
+        raise DecodeError("packed", f"names {packed.root!r} as its first file, and has none of that name")
+    return Sources(packed.root, packed.files)
+
+
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(_Packed)
+_decoder = msgspec.msgpack.Decoder(dict[str, Any])

@@ -23,7 +23,8 @@ from ironstream.rollout.participant import Participant, process_name
 from ironstream.rollout.records import Proposal, Version
 from ironstream.settings import Settings
 from ironstream.topology import AdapterModels, SinkSorts, Topology, TopologyError, parse_sources, read_sources
-from ironstream.topology.sources import Sources
+from ironstream.topology.canary import parse_version
+from ironstream.topology.sources import unpacked
 
 _LOG = structlog.get_logger(__name__)
 _CONNECT_S: Final = 10.0
@@ -162,9 +163,9 @@ class LoggedTopology:
         return self.current
 
     async def _parsed(self, version: Version) -> Topology:
-        sources = Sources.unpacked(version.packed)
+        sources = unpacked(version.packed)
         name = Path(f"version {version.number}")
-        return await asyncio.to_thread(parse_sources, sources, name, self._adapters, self._sinks)
+        return await asyncio.to_thread(parse_version, sources, name, self._adapters, self._sinks)
 
     def _keep(self, version: Version) -> None:
         """At once whole, and durable: a gateway that was cut off starts with it."""
@@ -179,7 +180,7 @@ class LoggedTopology:
     def _read_kept(self) -> Version | None:
         try:
             version = _decoder.decode(self._kept.read_bytes())
-            Sources.unpacked(version.packed)
+            unpacked(version.packed)
         except FileNotFoundError:
             return None
         except (OSError, msgspec.DecodeError, DecodeError) as err:

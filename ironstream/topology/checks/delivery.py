@@ -78,7 +78,7 @@ def _delivered(topology: Topology, tags: DeliveredTags) -> dict[AssetKey, frozen
     unknown: set[AssetKey] = set()
     for pipeline, own in zip(topology.pipelines, tags, strict=True):
         config = pipeline.config
-        if _takes_assets_as_they_come(pipeline):
+        if takes_assets_as_they_come(pipeline):
             return None
         if pipeline.asset is not None:
             named.setdefault((pipeline.tenant, pipeline.site, pipeline.asset), set())
@@ -92,7 +92,8 @@ def _delivered(topology: Topology, tags: DeliveredTags) -> dict[AssetKey, frozen
     return {key: frozenset(names) for key, names in named.items()} | dict.fromkeys(unknown)
 
 
-def _takes_assets_as_they_come(pipeline: Pipeline) -> bool:
+def takes_assets_as_they_come(pipeline: Pipeline) -> bool:
+    """Whether what a pipeline reads decides which assets it delivers, so that nobody can tell beforehand."""
     config = pipeline.config
     if "sparkplug" in config or (pipeline.asset is None and "tags" not in config and "nodes" not in config):
         return True

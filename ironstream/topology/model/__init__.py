@@ -8,7 +8,7 @@ from ironstream.topology.model.alarms import AGGREGATE_FIELDS, PLACEHOLDERS, Agg
 from ironstream.topology.model.base import Part
 from ironstream.topology.model.pipelines import Pipeline
 from ironstream.topology.model.plant import Asset, MachineType, Parameter, Range, Site, Tenant
-from ironstream.topology.model.root import Deployment, Times, Topology, Window
+from ironstream.topology.model.root import Canary, Deployment, Times, Topology, Window
 from ironstream.topology.model.sinks import SinkPart
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Aggregate",
     "Alarm",
     "Asset",
+    "Canary",
     "Condition",
     "Deployment",
     "MachineType",

@@ -13,6 +13,36 @@ from ironstream.topology.model.plant import Asset, MachineType, Site, Tenant
 from ironstream.topology.model.sinks import SinkPart
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Canary(Part):
+    """When a canary (`ironstream apply --gateway`) is taken back by itself.
+
+    What came since the change is compared with what came in the same time before it: only what has become worse counts.
+    These limits are those of the version that holds for the whole plant.
+    """
+
+    watch_s: Annotated[float, Field(ge=10, le=3600)] = Field(
+        default=60, description="How long a canary is watched; a rule that is broken takes it back at once."
+    )
+    max_error_share: Share = Field(
+        default=0.02,
+        description="How much the share of readings that are refused (malformed, rate_limited, …) may grow.",
+    )
+    max_bad_share: Share = Field(default=0.05, description="How much the share of readings that are BAD may grow.")
+    max_silent_share: Share = Field(
+        default=0.1, description="Share of the series heard before that may fall silent; not those that are given up."
+    )
+    silent_after_s: PositiveSeconds = Field(
+        default=15,
+        description="A series is silent after this time, or after three of its longest pauses where that is longer.",
+    )
+    max_lag_s: PositiveSeconds = Field(
+        default=30, description="How far the workers may be behind with the readings of these assets."
+    )
+
+
 class Deployment(Part):
     """The deployment that this file describes."""
 
@@ -23,6 +53,7 @@ class Deployment(Part):
     partitions: int = Field(
         default=12, ge=1, le=1024, description="Partitions of every topic; cannot change once topics exist."
     )
+    canary: Canary = Field(default=Canary(), description="When a canary is taken back by itself.")
 
 
 class Times(Part):

@@ -1,0 +1,1 @@
+"""Whether a canary does well: the logs of its assets before and since, counted and judged."""

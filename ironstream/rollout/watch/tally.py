@@ -1,0 +1,145 @@
+"""One partition's records of a canary's assets, folded into counters: before the change and since. Pure.
+
+The clock is the log's: a partition whose worker is away has no ticks, and then nobody is called silent.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from ironstream.rollout.watch.judge import Health
+from ironstream.topology.model import Canary
+
+_OF_QUALITY: Final = frozenset(("range", "not_a_number", "time_out_of_range", "device_quality"))
+"""Reasons of dead letters that a value is at fault for; all others are refusals of the record."""
+_PAUSES: Final = 3
+
+
+@dataclass(slots=True)
+class _Side:
+    readings: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class _Heard:
+    last_ms: int
+    pause_ms: int
+    """The longest before the change."""
+
+
+class Tally:
+    """Readings and dead letters from `first` (offset) and `since_ms` on, which is when the time before begins."""
+
+    def __init__(self, first: int, since_ms: int, limits: Canary) -> None:
+        self.position = first
+        self.clock_ms = since_ms
+        self.switched_ms: int | None = None
+        """Append time of the record from which on the canary holds."""
+        self._first = first
+        self._since_ms = since_ms
+        self._switched_at = 0
+        self._ended_at: int | None = None
+        self._limits = limits
+        self._before, self._since = _Side(), _Side()
+        self._heard: dict[str, _Heard] = {}
+        self._waiting: list[tuple[int, str]] = []
+
+    @property
+    def end_ms(self) -> int | None:
+        """When the watch ends, by the log's clock."""
+        return None if self.switched_ms is None else self.switched_ms + round(self._limits.watch_s * 1000)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the log has come to the end of the watch."""
+        return self.end_ms is not None and self.clock_ms >= self.end_ms
+
+    def passed(self, offset: int, append_ms: int) -> None:
+        """A record of telemetry.raw was read, whatever it is."""
+        self.position = offset + 1
+        self.clock_ms = max(self.clock_ms, append_ms)
+        if self._ended_at is None and self._is_after(append_ms):
+            self._ended_at = offset
+
+    def switched(self, offset: int, append_ms: int) -> None:
+        """The canary holds from this record on."""
+        if self.switched_ms is None:
+            self.switched_ms, self._switched_at = append_ms, offset
+            # what was silent already is no reason
+            self._heard = {
+                name: one for name, one in self._heard.items() if append_ms - one.last_ms <= self._patience_ms(one)
+            }
+
+    def reading(self, append_ms: int, names: Iterable[str | None], bad: int = 0) -> None:
+        """A record with these series (None: not to be read); `bad` of them have no value and say BAD themselves."""
+        if self._is_after(append_ms):
+            return
+        side = self._before if self.switched_ms is None else self._since
+        for name in names:
+            side.readings += 1
+            if name is not None:
+                self._hear(name, append_ms)
+        if bad:
+            side.reasons["device_quality"] += bad
+
+    def dead_letter(self, offset: int, reason: str) -> None:
+        """The record of telemetry.raw at `offset` was refused. It counts once that record has been read."""
+        if offset >= self._first:
+            self._waiting.append((offset, reason))
+
+    def _hear(self, name: str, append_ms: int) -> None:
+        heard = self._heard.get(name)
+        if heard is not None:
+            if self.switched_ms is None:
+                heard.pause_ms = max(heard.pause_ms, append_ms - heard.last_ms)
+            heard.last_ms = append_ms
+        elif self.switched_ms is None:
+            self._heard[name] = _Heard(append_ms, append_ms - self._since_ms)
+
+    def health(self, given_up: Callable[[str], bool]) -> tuple[Health, Health]:
+        """Before and since. Series that are `given_up` may fall silent."""
+        self._settle()
+        before, since = _health(self._before), _health(self._since)
+        if self.end_ms is None:
+            return before, since
+        watched = {name: one for name, one in self._heard.items() if not given_up(name)}
+        now_ms = min(self.clock_ms, self.end_ms)
+        silent = (name for name, one in watched.items() if now_ms - one.last_ms > self._patience_ms(one))
+        return before, replace(since, series=len(watched), silent=tuple(sorted(silent)))
+
+    def _is_after(self, append_ms: int) -> bool:
+        return self.end_ms is not None and append_ms > self.end_ms
+
+    def _patience_ms(self, heard: _Heard) -> float:
+        return max(self._limits.silent_after_s * 1000, _PAUSES * heard.pause_ms)
+
+    def _settle(self) -> None:
+        early = [one for one in self._waiting if one[0] >= self.position]
+        for offset, reason in self._waiting:
+            if offset < self.position and (self._ended_at is None or offset < self._ended_at):
+                side = self._before if self.switched_ms is None or offset < self._switched_at else self._since
+                side.reasons[reason] += 1
+        self._waiting = early
+
+
+def _health(side: _Side) -> Health:
+    bad = {reason: count for reason, count in side.reasons.items() if reason in _OF_QUALITY}
+    refused = {reason: count for reason, count in side.reasons.items() if reason not in _OF_QUALITY}
+    return Health(side.readings, refused, bad)
+
+
+def together(parts: Iterable[Health]) -> Health:
+    """The health of several partitions as one."""
+    parts = list(parts)
+    return Health(
+        readings=sum(one.readings for one in parts),
+        refused=sum((Counter(one.refused) for one in parts), Counter()),
+        bad=sum((Counter(one.bad) for one in parts), Counter()),
+        series=sum(one.series for one in parts),
+        silent=tuple(sorted(name for one in parts for name in one.silent)),
+        is_late=any(one.is_late for one in parts),
+    )
