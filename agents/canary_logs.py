@@ -27,7 +27,7 @@ from ironstream.topology.canary.given_up import GivenUp
 from ironstream.topology.model import Canary
 
 RECORDS_PER_S: Final = 10_000
-"""What is read at most, so that a worker has its time for its own work; of a larger plant some partitions, as a sample."""
+"""What is read at most, so that a worker has time for its own work; of a larger plant some partitions, as a sample."""
 _AT_ONCE: Final = 1_000
 _REMEMBERED: Final = 100_000
 
@@ -79,7 +79,7 @@ class CanaryLogs:
         every = self._of(self._raw)
         began, changed = await self._at(every, self._since_ms), await self._at(every, self._changed_ms)
         room = RECORDS_PER_S * self._limits.watch_s
-        chosen = []
+        chosen: list[int] = []
         for tp in every:
             room -= changed[tp] - began[tp]
             if room >= 0 or not chosen:
@@ -125,7 +125,7 @@ class CanaryLogs:
     def _reading(self, tally: Tally, record: Any) -> None:
         # one at a time: of a batch, one that cannot be decoded would cost all others as much
         readings = decode_readings([record.value], self._schemas).readings
-        names = [_name(one) for one in readings] or [None]
+        names = [_name(one) for one in readings] if readings else [None]
         tally.reading(record.timestamp, names, sum(one.value is None and one.quality == "BAD" for one in readings))
 
     def _dead_letter(self, tally: Tally, headers: dict[str, bytes]) -> None:

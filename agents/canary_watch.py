@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Any, Final
 
 import structlog
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
-from faust.types import TP
 from mode import Service
 
 from agents.canary_logs import CanaryLogs
@@ -24,6 +24,7 @@ from ironstream.engine.app import App
 from ironstream.engine.control import TopologyChange
 from ironstream.errors import BrokerError
 from ironstream.rollout.audit import audited_change
+from ironstream.rollout.beside import parent_of
 from ironstream.rollout.log import TopologyLog
 from ironstream.rollout.operations import OvertakenError
 from ironstream.rollout.watch.judge import judge
@@ -46,7 +47,7 @@ class CanaryWatch(Service):
     def __init__(self, app: App, settings: Settings, **more: Any) -> None:
         self._app = app
         self._settings = settings
-        self._place = TP(settings.topic(Topic.TELEMETRY_RAW), 0)
+        self._place = TopicPartition(settings.topic(Topic.TELEMETRY_RAW), 0)
         self._done = 0
         super().__init__(**more)
 
@@ -145,12 +146,11 @@ class _Watch:
 
     async def _take_back(self, topologies: TopologyLog, reasons: Sequence[str]) -> None:
         version = topologies.history.version
-        assert version is not None and version.parent is not None, "a canary has a parent"
+        assert version is not None
+        parent = parent_of(topologies.history, version).number
         reason = "; ".join(reasons)
         with suppress(OvertakenError):
-            await audited_change(
-                self._settings, topologies, version.parent, "rollback", AUTHOR, reason, self._number
-            )
+            await audited_change(self._settings, topologies, parent, "rollback", AUTHOR, reason, self._number)
             log.error("the canary was taken back", change=self._number, version=version.number, reason=reason)
 
 

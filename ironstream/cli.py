@@ -20,6 +20,7 @@ from ironstream.commands import (
     imports,
     ledger,
     plan,
+    promote,
     query,
     rollout,
     schema,
@@ -64,6 +65,7 @@ app.command(rich_help_panel=_CHANGE)(schema.schema)
 app.command(rich_help_panel=_CHANGE)(plan.plan)
 app.add_typer(imports.app, name="import", rich_help_panel=_CHANGE)
 app.command(rich_help_panel=_CHANGE)(apply.apply)
+app.command(rich_help_panel=_CHANGE)(promote.promote)
 app.command(rich_help_panel=_CHANGE)(rollout.rollback)
 app.command(rich_help_panel=_CHANGE)(status.status)
 app.command(rich_help_panel=_CHANGE)(rollout.history)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ironstream.commands.canary import canary_of
 from ironstream.commands.options import BootstrapOption, OutputOption, settings_of
 from ironstream.commands.output import Output, err, print_error, run
 from ironstream.commands.rollout_log import actor, checked, checked_version, open_log
@@ -16,6 +17,7 @@ from ironstream.commands.rollout_told import tell, tell_silent, wait_for
 from ironstream.errors import ConfigurationError, IronstreamError
 from ironstream.gateway.supervisor import stop_on_signal
 from ironstream.rollout.applying import Applied, apply_sources
+from ironstream.rollout.canary import apply_canary
 from ironstream.rollout.participants import Participants
 from ironstream.settings import Settings
 from ironstream.topology import Topology, TopologyError, read_sources
@@ -42,6 +44,10 @@ def apply(
     accept_losses: Annotated[
         bool, typer.Option("--accept-losses", help="Apply it also where `ironstream plan` says that something is lost.")
     ] = False,
+    gateway: Annotated[
+        str | None,
+        typer.Option("--gateway", help="Try it on this gateway alone, as a canary: its pipelines and their assets."),
+    ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Stay, and apply the file each time that it changes, until Ctrl-C.")
     ] = False,
@@ -52,7 +58,8 @@ def apply(
 
     All or nothing: a file with faults is refused, and so is one that a worker, gateway or sink could not take (a secret
     that it has not got, say). What runs goes on then. Each distinct text is a version with a number, to which
-    `ironstream rollback` goes back. Exit code 1 when --wait ends before everybody has taken it.
+    `ironstream rollback` goes back. With --gateway all but that gateway's part stays as it is, until `ironstream
+    promote`; when it does harm, it is taken back by itself. Exit code 1 when --wait ends before everybody has taken it.
 
     Examples:
 
@@ -60,10 +67,14 @@ def apply(
 
       ironstream apply plant.yaml --reason "limit of pump-7 lowered" --wait
 
+      ironstream apply --gateway gw-1
+
       ironstream apply --watch
     """
     settings = settings_of(bootstrap=bootstrap)
     path = file or settings.topology
+    if watch and gateway is not None:
+        raise ConfigurationError("A canary of a file that changes is not to be judged.", "Leave --watch or --gateway.")
     if watch:
         run(_apply_each(settings, path, actor(author), accept_losses=accept_losses), settings.bootstrap)
         return
@@ -71,10 +82,16 @@ def apply(
     topology = checked(sources, path.parent)
 
     async def work() -> None:
-        async with open_log(settings, topology) as log, Participants(settings) as participants:
+        # windows that are new wait for the promotion
+        begun = topology if gateway is None else None
+        async with open_log(settings, begun) as log, Participants(settings) as participants:
             if not accept_losses:
                 refuse_losses(log, topology)
-            done = await apply_sources(settings, log, participants, sources, actor(author), reason)
+            if gateway is None:
+                done = await apply_sources(settings, log, participants, sources, actor(author), reason)
+            else:
+                canary = canary_of(log.history, gateway, sources, topology, path.parent)
+                done = await apply_canary(settings, log, participants, canary, actor(author), reason)
             _tell(done, output)
             if wait and (holding := log.history.current) is not None:
                 await wait_for(holding, participants, settings, timeout, output)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from ironstream.commands.apply import AuthorOption, ReasonOption, TimeoutOption, WaitOption
+from ironstream.commands.canary import sources_of
 from ironstream.commands.options import BootstrapOption, OutputOption, settings_of
 from ironstream.commands.output import Output, out, print_json, print_table, run
 from ironstream.commands.rollout_log import actor, checked_version, open_log, version_of
@@ -21,7 +23,6 @@ from ironstream.rollout.participants import Participants
 from ironstream.rollout.records import Change, Version
 from ironstream.settings import Settings
 from ironstream.topology import read_sources
-from ironstream.topology.sources import Sources
 
 VersionArgument = Annotated[int | None, typer.Argument(metavar="[VERSION]", help="Its number.")]
 
@@ -68,6 +69,11 @@ def _wanted(history: History, number: int | None) -> Version:
         known = ", ".join(map(str, sorted(history.versions))) or "none"
         what = "There is no version before this one." if number is None else f"There is no version {number}."
         raise ConfigurationError(what, f"There are: {known}.")
+    if wanted.gateway is not None:
+        raise ConfigurationError(
+            f"Version {wanted.number} was a canary on gateway {wanted.gateway}.",
+            f"Its candidate is version {wanted.candidate}, what held beside it version {wanted.parent}.",
+        )
     return wanted
 
 
@@ -82,20 +88,33 @@ def history(bootstrap: BootstrapOption = None, output: OutputOption = Output.TAB
     """
     settings = settings_of(bootstrap=bootstrap)
 
-    async def work() -> list[Change]:
+    async def work() -> list[tuple[Change, Version]]:
         async with open_log(settings) as log:
-            return log.history.changes[::-1]
+            return [(change, log.history.versions[change.version]) for change in reversed(log.history.changes)]
 
     changes = run(work(), settings.bootstrap)
     if output is Output.JSON:
-        print_json(changes)
+        print_json([_as_json(*one) for one in changes])
     elif not changes:
         out().print("No topology has been applied yet: the first worker takes its file, or `ironstream apply` does.")
     else:
         rows = [
-            (one.number, one.version, one.action, one.time, one.author, one.reason or "", one.before) for one in changes
+            (one.number, one.version, _what(one, version), one.time, one.author, one.reason or "", one.before)
+            for one, version in changes
         ]
         print_table("", ("change", "version", "what", "time", "author", "reason", "before"), rows)
+
+
+def _as_json(change: Change, version: Version) -> dict[str, Any]:
+    canary = {"gateway": version.gateway, "candidate": version.candidate} if version.gateway is not None else {}
+    fields: dict[str, Any] = msgspec.to_builtins(change)
+    return fields | canary
+
+
+def _what(change: Change, version: Version) -> str:
+    if version.gateway is None:
+        return change.action
+    return f"{change.action} of {version.candidate} on {version.gateway}"
 
 
 def show(
@@ -115,7 +134,7 @@ def show(
     """
     settings = settings_of(bootstrap=bootstrap)
     found = run(_version(settings, version), settings.bootstrap)
-    sources = Sources.unpacked(found.packed)
+    sources = sources_of(found)
     text = sources.files.get(file or sources.root)
     if text is None:
         known = ", ".join(sorted(sources.files))
@@ -139,7 +158,7 @@ def diff(
     settings = settings_of(bootstrap=bootstrap)
     path = file or settings.topology
     found = run(_version(settings, version), settings.bootstrap)
-    held, typed = Sources.unpacked(found.packed), read_sources(path)
+    held, typed = sources_of(found), read_sources(path)
     # what the first file is called may differ: it is the same file all the same
     there = {"": held.text} | {name: text for name, text in held.files.items() if name != held.root}
     here = {"": typed.text} | {name: text for name, text in typed.files.items() if name != typed.root}

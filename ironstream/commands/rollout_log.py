@@ -13,30 +13,38 @@ from ironstream.rollout.log import TopologyLog
 from ironstream.rollout.records import Version
 from ironstream.settings import Settings
 from ironstream.topics import ensure_topics, topic_specs
-from ironstream.topology import Topology, parse_sources
-from ironstream.topology.sources import Sources
+from ironstream.topology import Topology
+from ironstream.topology.canary import parse_version
+from ironstream.topology.sources import CanarySources, Sources
 
 
 @asynccontextmanager
 async def open_log(settings: Settings, topology: Topology | None = None) -> AsyncIterator[TopologyLog]:
     """The log of topologies, read to its end. The topics are there: also those of a window that `topology` begins."""
-    sizes_s = [] if topology is None else [window.size_s for window in topology.windows]
-    await ensure_topics(settings.kafka_client_kwargs(), topic_specs(settings, sizes_s), settings.replication)
+    await ensure_topics_of(settings, topology)
     async with TopologyLog(settings) as log:
         yield log
 
 
-def checked(sources: Sources, folder: Path) -> Topology:
-    """The topology that files declare. Raises TopologyError with all faults."""
+async def ensure_topics_of(settings: Settings, topology: Topology | None) -> None:
+    """The topics of the deployment, also those of windows that `topology` begins."""
+    sizes_s = [] if topology is None else [window.size_s for window in topology.windows]
+    await ensure_topics(settings.kafka_client_kwargs(), topic_specs(settings, sizes_s), settings.replication)
+
+
+def checked(sources: Sources | CanarySources, folder: Path) -> Topology:
+    """The topology that files declare; of a canary, what gateways and sinks run. Raises TopologyError."""
     # the models of adapters and sinks are costly to import, which every other command would pay for
     from adapters.registry import CONFIG_MODELS
     from ironstream.sinks.registry import SINKS
 
-    return parse_sources(sources, folder, CONFIG_MODELS, SINKS)
+    return parse_version(sources, folder, CONFIG_MODELS, SINKS)
 
 
 def checked_version(version: Version) -> Topology:
-    """The topology of a version: this release may have learned since what that one did wrong. Raises TopologyError."""
+    """The topology of a version, of a canary what it goes back to. Raises TopologyError: this release may have learned
+    since what that one did wrong.
+    """
     return checked(Sources.unpacked(version.packed), Path(f"version {version.number}"))
 
 

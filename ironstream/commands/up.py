@@ -23,6 +23,7 @@ from ironstream.commands.topics import specs_of
 from ironstream.embedded import EmbeddedKafka
 from ironstream.embedded.postgres import EmbeddedPostgres
 from ironstream.rollout.audit import hold_text
+from ironstream.rollout.beside import CanaryHoldsError
 from ironstream.rollout.log import TopologyLog
 from ironstream.settings import Settings
 from ironstream.topics import ensure_topics
@@ -81,7 +82,10 @@ def up(
             )
             for difference in differences:
                 console.print(f"[yellow]note:[/] {difference}")
-            run(_hold(settings), settings.bootstrap)
+            try:
+                run(_hold(settings), settings.bootstrap)
+            except CanaryHoldsError as error:
+                console.print(f"note: the file is not applied. {error}", style="yellow", markup=False)
             secrets = {} if store is None else secrets_for(unset, store.dsn)
             processes = _processes(settings, simulator, watch) + sink_processes(settings, declared, secrets)
             console.print(f"[bold green]up[/] on Kafka {settings.bootstrap}; Ctrl-C ends it")

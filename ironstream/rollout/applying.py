@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ironstream.rollout.audit import audited_change
+from ironstream.rollout.beside import refuse_beside_canary
 from ironstream.rollout.log import TopologyLog
 from ironstream.rollout.operations import write_version
 from ironstream.rollout.participants import Participants
@@ -28,11 +29,12 @@ async def apply_sources(
 ) -> Applied:
     """Have files that were checked hold from now on.
 
-    Raises RefusedError when somebody could not take them, OvertakenError when somebody else has made a change since
-    `log` was read; nothing has changed then.
+    Raises CanaryHoldsError while a canary holds, RefusedError when somebody could not take them, OvertakenError when
+    somebody else has made a change since `log` was read; nothing has changed then.
     """
+    refuse_beside_canary(log.history)
     holding, version = log.history.current, log.history.version
-    if version is not None and version.sha256 == sources.sha256 and version.gateway is None:
+    if version is not None and version.sha256 == sources.sha256:
         return Applied(version)
     written = await write_version(log, sources, author, reason)
     answers = await propose(log, participants, written.number, author)

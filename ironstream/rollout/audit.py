@@ -6,6 +6,7 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 
 from ironstream.contract import Topic
+from ironstream.rollout.beside import refuse_beside_canary
 from ironstream.rollout.log import TopologyLog
 from ironstream.rollout.operations import Action, make_change, write_version
 from ironstream.rollout.records import Change, Version
@@ -31,6 +32,7 @@ async def hold_text(
     settings: Settings, log: TopologyLog, sources: Sources, action: Action, author: str, reason: str
 ) -> tuple[Change | None, Version]:
     """Have this topology, which was checked, hold from now on; no change where it does already."""
+    refuse_beside_canary(log.history)
     holding, version = log.history.current, log.history.version
     if version is not None and version.sha256 == sources.sha256:
         return None, version

@@ -9,7 +9,7 @@ from uuid import uuid4
 from ironstream.errors import ConfigurationError
 from ironstream.rollout.log import TopologyLog
 from ironstream.rollout.records import Change, Version
-from ironstream.topology.sources import Sources
+from ironstream.topology.sources import CanarySources, Sources
 
 Action = Literal["start", "apply", "canary", "promote", "rollback"]
 
@@ -20,14 +20,18 @@ class OvertakenError(ConfigurationError):
 
 async def write_version(
     log: TopologyLog,
-    sources: Sources,
+    sources: Sources | CanarySources,
     author: str,
     reason: str,
     *,
     candidate: int | None = None,
     gateway: str | None = None,
+    parent: int | None = None,
 ) -> Version:
-    """The version with this text: the one that is there, else a new one. Many may call it at once."""
+    """The version with this text: the one that is there, else a new one. Many may call it at once.
+
+    A canary is always a new one; `parent` is what it goes back to, for all others what holds.
+    """
     while True:
         known = None if gateway else log.history.of_text(sources.sha256)
         if known is not None:
@@ -35,7 +39,8 @@ async def write_version(
         holding = log.history.current
         version = Version(
             log.history.next_version, sources.sha256, sources.packed(), author, reason, now(),
-            parent=None if holding is None else holding.version, candidate=candidate, gateway=gateway,
+            parent=holding.version if parent is None and holding is not None else parent,
+            candidate=candidate, gateway=gateway,
         )  # fmt: skip
         if await log.append(version):
             return version

@@ -12,7 +12,6 @@ from ironstream.topology.model.pipelines import Pipeline
 from ironstream.topology.model.plant import Asset, MachineType, Site, Tenant
 from ironstream.topology.model.sinks import SinkPart
 
-
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
