@@ -23,7 +23,7 @@ from ironstream.contract import Topic, asset_key
 from ironstream.engine.app import App
 from ironstream.engine.control import TopologyChange
 from ironstream.errors import BrokerError
-from ironstream.rollout.audit import audited_change
+from ironstream.rollout.audit import audited_change, audited_pass
 from ironstream.rollout.beside import parent_of
 from ironstream.rollout.log import TopologyLog
 from ironstream.rollout.operations import OvertakenError
@@ -135,12 +135,16 @@ class _Watch:
             if reasons:
                 await self._take_back(topologies, reasons)
                 return
-            if is_over or time.time() * 1000 > until_ms:
-                said = "the canary is healthy" if is_over else "the canary could not be watched to its end"
-                log.info(
-                    said, change=self._number, gateway=self._canary.part.gateway, readings=since.readings,
-                    refused=sum(since.refused.values()), bad=sum(since.bad.values()), series=since.series,
-                )  # fmt: skip
+            if is_over:
+                said = (
+                    f"{since.readings} readings, {sum(since.refused.values())} refused, {sum(since.bad.values())} BAD; "
+                    f"{len(since.silent)} of {since.series} series silent"
+                )
+                await audited_pass(self._settings, topologies, holding, AUTHOR, said)
+                log.info("the canary is healthy", change=self._number, gateway=self._canary.part.gateway, seen=said)
+                return
+            if time.time() * 1000 > until_ms:
+                log.warning("the canary could not be watched to its end", change=self._number)
                 return
             await asyncio.sleep(_LOOK_S)
 

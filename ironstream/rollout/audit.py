@@ -8,14 +8,14 @@ from aiokafka import AIOKafkaProducer
 from ironstream.contract import Topic
 from ironstream.rollout.beside import refuse_beside_canary
 from ironstream.rollout.log import TopologyLog
-from ironstream.rollout.operations import Action, make_change, write_version
+from ironstream.rollout.operations import Action, make_change, now, write_version
 from ironstream.rollout.records import Change, Version
 from ironstream.settings import Settings
 from ironstream.topology.sources import Sources
 
 
 class TopologyAudit(msgspec.Struct, frozen=True, tag_field="kind", tag="topology"):
-    """A change that was made. The texts are on config.topology, by version."""
+    """A change that was made, or a canary that has passed its watch. The texts are on config.topology, by version."""
 
     change: int
     action: str
@@ -55,6 +55,18 @@ async def audited_change(
         None if before is None else before.number, None if before is None else before.sha256,
         version, log.history.versions[version].sha256,
     )  # fmt: skip
+    await _told(settings, record)
+    return change
+
+
+async def audited_pass(settings: Settings, log: TopologyLog, change: Change, author: str, reason: str) -> None:
+    """A record that the canary of a change was watched to its end, and did well; who takes over may say it again."""
+    version = log.history.versions[change.version]
+    same = version.number, version.sha256
+    await _told(settings, TopologyAudit(change.number, "pass", author, reason, now(), *same, *same))
+
+
+async def _told(settings: Settings, record: TopologyAudit) -> None:
     producer = AIOKafkaProducer(**settings.kafka_client_kwargs(), acks="all", enable_idempotence=True)
     await producer.start()
     try:
@@ -63,4 +75,3 @@ async def audited_change(
         )
     finally:
         await producer.stop()
-    return change

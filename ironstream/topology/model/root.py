@@ -22,7 +22,7 @@ class Canary(Part):
     These limits are those of the version that holds for the whole plant.
     """
 
-    watch_s: Annotated[float, Field(ge=10, le=3600)] = Field(
+    watch_s: Annotated[float, Field(gt=0, le=3600)] = Field(
         default=60, description="How long a canary is watched; a rule that is broken takes it back at once."
     )
     max_error_share: Share = Field(
