@@ -26,8 +26,10 @@ from ironstream.topology.canary import CompiledCanary
 from ironstream.topology.canary.given_up import GivenUp
 from ironstream.topology.model import Canary
 
-RECORDS_PER_S: Final = 10_000
-"""What is read at most, so that a worker has time for its own work; of a larger plant some partitions, as a sample."""
+RECORDS_PER_S: Final = 5_000
+"""Of a plant with more, some of its partitions are watched, as a sample: a worker is to have time for its own work."""
+_READ_PER_S: Final = 30_000
+"""What is read at most while it catches up."""
 _AT_ONCE: Final = 1_000
 _REMEMBERED: Final = 100_000
 
@@ -103,7 +105,7 @@ class CanaryLogs:
                     return False
                 for tp, records in (await self._consumer.getmany(timeout_ms=200, max_records=_AT_ONCE)).items():
                     self._take(tp, records)
-                    await asyncio.sleep(len(records) / RECORDS_PER_S)
+                    await asyncio.sleep(len(records) / _READ_PER_S)
         return True
 
     def _take(self, tp: TopicPartition, records: Sequence[Any]) -> None:
@@ -131,7 +133,8 @@ class CanaryLogs:
     def _dead_letter(self, tally: Tally, headers: dict[str, bytes]) -> None:
         offset = headers.get(PREFIX + "offset", b"")
         if headers.get(PREFIX + "topic") == Topic.TELEMETRY_RAW.encode() and offset.isdigit():
-            tally.dead_letter(int(offset), headers.get(PREFIX + "reason", b"?").decode(errors="replace"))
+            reason, detail = (headers.get(PREFIX + name, b"").decode(errors="replace") for name in ("reason", "detail"))
+            tally.dead_letter(int(offset), reason, detail)
 
     def _is_concerned(self, key: bytes | None) -> bool:
         known = self._concerned.get(key)

@@ -22,7 +22,7 @@ from agents.telemetry import murmur_partition
 from ironstream.contract import Topic, asset_key
 from ironstream.engine.app import App
 from ironstream.engine.control import TopologyChange
-from ironstream.errors import BrokerError
+from ironstream.errors import BrokerError, ConfigurationError
 from ironstream.rollout.audit import audited_change, audited_pass
 from ironstream.rollout.beside import parent_of
 from ironstream.rollout.log import TopologyLog
@@ -35,6 +35,7 @@ log = structlog.get_logger(__name__)
 AUTHOR: Final = "canary watch"
 _LOOK_S: Final = 1.0
 _ROUND_S: Final = 3.0
+_STOP_S: Final = 0.2
 _LATEST_S: Final = 600.0
 """So long after its end a watch may still be judged, by whoever takes it over."""
 
@@ -81,6 +82,8 @@ class CanaryWatch(Service):
         except (KafkaError, BrokerError, OSError) as error:
             log.warning("the canary cannot be watched, it is tried again", error=str(error))
             return False
+        except ConfigurationError as error:
+            log.error("the canary cannot be watched", error=str(error))
         finally:
             stop.set()
         return self._owns and not self.should_stop
@@ -98,13 +101,23 @@ class _Watch:
 
     async def run(self) -> None:
         """Return when the canary was taken back, has passed, is no more what holds, or is another's to watch."""
+        work = asyncio.ensure_future(self._run())
+        while not work.done():
+            await asyncio.wait((work,), timeout=_STOP_S)
+            if self._stop.is_set():
+                # whatever it waits for: a broker that is away must not hold up the end of a worker
+                work.cancel()
+        with suppress(asyncio.CancelledError):
+            await work
+
+    async def _run(self) -> None:
         async with TopologyLog(self._settings) as topologies:
             change = topologies.history.current
             if change is None or change.number != self._number:
                 return
             now_ms = round(time.time() * 1000)
             # whoever applied it may have a clock that is ahead
-            changed_ms = min(round(datetime.fromisoformat(change.time).timestamp() * 1000), now_ms)
+            changed_ms = min(_ms(change.time, now_ms), now_ms)
             until_ms = changed_ms + round((self._limits.watch_s + _LATEST_S) * 1000)
             partitions = concerned_partitions(self._canary, self._settings.partitions)
             if not partitions or now_ms > until_ms:
@@ -119,11 +132,14 @@ class _Watch:
     async def _judge(self, topologies: TopologyLog, logs: CanaryLogs, changed_ms: int, until_ms: int) -> None:
         lag_ms = round(self._limits.max_lag_s * 1000)
         was_late = not await logs.are_done(changed_ms - lag_ms)
-        while not self._stop.is_set():
+        # who takes over from a worker that died finds its partitions waiting, which is no fault of the canary
+        patient_until = time.monotonic() + self._limits.max_lag_s
+        while True:
             # first, for then the dead letters of all that it is judged by have been written
             done = logs.is_over and await logs.are_done(logs.end_ms)
             is_over = await logs.catch_up(_ROUND_S) and done
-            is_late = not is_over and not await logs.are_done(logs.clock_ms - lag_ms)
+            is_patient = is_over or time.monotonic() < patient_until
+            is_late = not is_patient and not await logs.are_done(logs.clock_ms - lag_ms)
             before, since = logs.health()
             reasons = judge(
                 replace(before, is_late=was_late), replace(since, is_late=is_late), self._limits, is_over=is_over
@@ -156,6 +172,14 @@ class _Watch:
         with suppress(OvertakenError):
             await audited_change(self._settings, topologies, parent, "rollback", AUTHOR, reason, self._number)
             log.error("the canary was taken back", change=self._number, version=version.number, reason=reason)
+
+
+def _ms(text: str, otherwise: int) -> int:
+    """A time as it is written in the log, in ms since the epoch."""
+    try:
+        return round(datetime.fromisoformat(text).timestamp() * 1000)
+    except ValueError:
+        return otherwise
 
 
 def concerned_partitions(canary: CompiledCanary, partitions: int) -> list[int]:

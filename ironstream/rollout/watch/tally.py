@@ -47,6 +47,7 @@ class Tally:
         self._before, self._since = _Side(), _Side()
         self._heard: dict[str, _Heard] = {}
         self._waiting: list[tuple[int, str]] = []
+        self._told: set[tuple[int, str, str]] = set()
 
     @property
     def end_ms(self) -> int | None:
@@ -86,9 +87,13 @@ class Tally:
         if bad:
             side.reasons["device_quality"] += bad
 
-    def dead_letter(self, offset: int, reason: str) -> None:
-        """The record of telemetry.raw at `offset` was refused. It counts once that record has been read."""
-        if offset >= self._first:
+    def dead_letter(self, offset: int, reason: str, detail: str = "") -> None:
+        """The record of telemetry.raw at `offset` was refused. It counts once that record has been read, and once: a
+        worker that takes over may write it again.
+        """
+        told = offset, reason, detail
+        if offset >= self._first and told not in self._told:
+            self._told.add(told)
             self._waiting.append((offset, reason))
 
     def _hear(self, name: str, append_ms: int) -> None:

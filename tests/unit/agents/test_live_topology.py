@@ -6,7 +6,7 @@ from agents.events import EventsPartition
 from agents.live_topology import NEVER_NAMED, LiveTopology
 from ironstream.contract import CONTROL_KEY, Topic
 from ironstream.engine.control import TopologyChange, encode_control
-from ironstream.topology.sources import Sources
+from ironstream.topology.sources import CanarySources, Sources
 from tests.support.engine import MemoryRecord, MemoryStore, RecordedOutputs, chunk, record
 from tests.support.topology import HandMadeTopology
 
@@ -99,3 +99,36 @@ def test_what_a_withdrawn_rule_has_raised_is_cleared_and_its_numbers_go_on() -> 
     told = [msgspec.json.decode(sent.value or b"") for sent in out.to(Topic.ALARMS_RAW)]
     assert [(one["state"], one["number"]) for one in told] == [("ACTIVE", 1), ("CLEARED", 2), ("ACTIVE", 3)]
     assert [one["evidence"]["topology_version"] for one in told] == [1, 2, 3]
+
+
+PIPELINE = b"""pipelines:
+  - {id: p, adapter: x, gateway: gw-1, asset: a, config: {tags: [{name: t}]}}
+"""
+TWO = b"version: 1\nassets: [{id: a}, {id: b}]\n"
+STRICT = b"alarms: [{id: stopped, type: stopped, on: event, condition: {state: {event: status, is: stopped}}}]\n"
+
+
+def test_a_canary_holds_for_its_gateways_assets_also_in_a_replay() -> None:
+    canary = CanarySources("gw-1", Sources.single(TWO + PIPELINE), Sources.single(TWO + PIPELINE + STRICT))
+    log = [
+        change(0, 1, TWO + PIPELINE),
+        record(1, CONTROL_KEY, encode_control(TopologyChange(2, 3, canary.packed())), NOW_MS),
+        record(2, b"k", STOPPED, NOW_MS),
+        record(3, b"k", STOPPED.replace(b'"a"', b'"b"'), NOW_MS),
+        change(4, 1, TWO + PIPELINE, 3),
+    ]
+    replays = []
+    for cuts in ([5], [1, 3, 5]):
+        store, out = MemoryStore(), RecordedOutputs()
+        done = 0
+        for cut in cuts:
+            # a worker that takes over knows only what is in the table
+            logic = EventsPartition(store, 0, HandMadeTopology(version=0))
+            logic.apply(chunk("events.raw", log[done:cut]), out)
+            logic.flush()
+            done = cut
+        replays.append([sent.value for sent in out.to(Topic.ALARMS_RAW)])
+    told = [msgspec.json.decode(value or b"") for value in replays[0]]
+    assert [(one["asset_id"], one["state"]) for one in told] == [("a", "ACTIVE"), ("a", "CLEARED")]
+    assert [one["evidence"]["topology_version"] for one in told] == [3, 1]
+    assert replays[0] == replays[1]

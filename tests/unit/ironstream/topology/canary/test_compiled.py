@@ -75,10 +75,10 @@ def test_assets_of_the_gateway_are_the_candidates_and_all_others_are_the_parents
         return
     canary = compile_version(CanarySources("gw-1", Sources.single(texts[0]), Sources.single(texts[1])), 7)
     assert isinstance(canary, CompiledCanary)
-    mine = {
-        pipeline["asset"]
-        for one in (before, after) for pipeline in one["pipelines"] if _is_gw_1(pipeline["id"], before, after)
-    } - {pipeline["asset"] for pipeline in before["pipelines"] if not _is_gw_1(pipeline["id"], before, after)}  # fmt: skip
+    everything = before["pipelines"] + after["pipelines"]
+    tried = {pipeline["id"] for pipeline in everything if pipeline.get("gateway") == "gw-1"}
+    mine = {pipeline["asset"] for pipeline in everything if pipeline["id"] in tried}
+    mine -= {pipeline["asset"] for pipeline in before["pipelines"] if pipeline["id"] not in tried}
     for asset in ASSETS:
         expected = candidate if asset in mine else parent
         where = "default", "default", asset
@@ -91,10 +91,6 @@ def test_assets_of_the_gateway_are_the_candidates_and_all_others_are_the_parents
     assert set(canary.watched_series) == watched
     assert len(canary.watched_series) == len(watched)
     assert (canary.windows, canary.times, canary.version) == (parent.windows, parent.times, 7)
-
-
-def _is_gw_1(name: str, *plants: dict[str, Any]) -> bool:
-    return any(one["id"] == name and one.get("gateway") == "gw-1" for plant in plants for one in plant["pipelines"])
 
 
 BEFORE = {
