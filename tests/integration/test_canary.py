@@ -22,7 +22,7 @@ from tests.conftest import PARTITIONS
 from tests.support.faults.deployment import Deployment
 
 PLANT = """version: 1
-deployment: {canary: {watch_s: WATCH, silent_after_s: 60, max_lag_s: 60}}
+deployment: {canary: {watch_s: WATCH, silent_after_s: SILENT, max_lag_s: 60}}
 windows: [{size_s: 1}]
 machine_types: [{id: any, parameters: [{name: flow, range: {max: 100}}]}]
 assets:
@@ -76,9 +76,9 @@ class Machines:
 class Plant:
     """Workers, machines and the commands of a person."""
 
-    def __init__(self, settings: Settings, logs: Path, watch_s: float) -> None:
+    def __init__(self, settings: Settings, logs: Path, watch_s: float, silent_s: float) -> None:
         self.on = Deployment(settings, assets=1, seed=1, logs=logs)
-        self.text = PLANT.replace("WATCH", str(watch_s))
+        self.text = PLANT.replace("WATCH", str(watch_s)).replace("SILENT", str(silent_s))
         self.on.settings.topology.write_text(self.text)
         self.machines = Machines(self.on.settings)
         self._folder = logs
@@ -119,8 +119,10 @@ class Plant:
 
 
 @asynccontextmanager
-async def running(settings: Settings, logs: Path, watch_s: float, patch: pytest.MonkeyPatch) -> AsyncIterator[Plant]:
-    plant = Plant(settings, logs, watch_s)
+async def running(
+    settings: Settings, logs: Path, patch: pytest.MonkeyPatch, *, watch_s: float, silent_s: float
+) -> AsyncIterator[Plant]:
+    plant = Plant(settings, logs, watch_s, silent_s)
     for name, value in plant.on.environment().items():
         patch.setenv(name, value)
     try:
@@ -136,7 +138,7 @@ async def test_a_canary_that_does_harm_is_taken_back_by_itself_and_a_good_one_is
     deployment: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """All readings are 50: a limit of 40 makes those of the tried gateway BAD, one of 60 changes nothing."""
-    async with running(deployment, tmp_path, 5, monkeypatch) as plant:
+    async with running(deployment, tmp_path, monkeypatch, watch_s=6, silent_s=3) as plant:
         assert await plant.candidate(40, "--gateway", "gw-1", "--reason", "tighter") == 0
 
         async def taken_back() -> bool:
@@ -160,7 +162,18 @@ async def test_a_canary_that_does_harm_is_taken_back_by_itself_and_a_good_one_is
         await plant.until(passed)
         assert await plant.command("promote", "--reason", "all well") == 0
         await plant.until(lambda: plant.named(5))
-        await plant.on.processing()
+
+        # what it reads no longer comes
+        assert await plant.candidate(70, "--gateway", "gw-1") == 0
+        await plant.until(lambda: plant.named(6))
+        plant.machines.on = PRESSES
+
+        async def taken_back_again() -> bool:
+            return len(await plant.changes()) == 7
+
+        await plant.until(taken_back_again)
+        assert "2 of 2 series have fallen silent" in (await plant.changes())[-1].reason
+        await plant.until(lambda: plant.named(7))
         refused = await plant.came("dlq.invalid_telemetry", (*PUMPS, *PRESSES))
         clean = await plant.came("telemetry.clean", PRESSES)
         trail = await plant.trail()
@@ -171,15 +184,15 @@ async def test_a_canary_that_does_harm_is_taken_back_by_itself_and_a_good_one_is
     numbers = [one["metadata"]["seq"] for one in clean if one["asset_id"] == "press-1"]
     assert numbers == list(range(1, len(numbers) + 1))
     assert [one for one in trail if one[0] != "pass"] == [
-        ("canary", 1, 3), ("rollback", 3, 1), ("canary", 1, 5), ("promote", 5, 4)
+        ("canary", 1, 3), ("rollback", 3, 1), ("canary", 1, 5), ("promote", 5, 4), ("canary", 4, 7), ("rollback", 7, 4)
     ]  # fmt: skip
-    assert {one["topology_version"] for one in clean} <= {1, 3, 4, 5}
+    assert {one["topology_version"] for one in clean} <= {1, 3, 4, 5, 7}
 
 
 async def test_the_worker_that_watches_is_killed_and_the_canary_is_taken_back_all_the_same(
     deployment: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with running(deployment, tmp_path, 120, monkeypatch) as plant:
+    async with running(deployment, tmp_path, monkeypatch, watch_s=120, silent_s=120) as plant:
         # the harm begins when the first watcher is gone
         plant.machines.on = PRESSES
         assert await plant.candidate(40, "--gateway", "gw-1") == 0
