@@ -92,7 +92,7 @@ class CanaryLogs:
         starts = {tp: began[tp] for tp in raw} | await self._at(dead, self._since_ms)
         for tp, offset in starts.items():
             self._consumer.seek(tp, offset)
-        self.tallies = {tp.partition: Tally(began[tp], self._since_ms, self._limits) for tp in raw}
+        self.tallies = {tp.partition: Tally(began[tp], self._limits) for tp in raw}
 
     async def catch_up(self, within_s: float) -> bool:
         """Read to what is the end now, no faster than is good for who does the work; whether it was reached in time."""
@@ -148,12 +148,14 @@ class CanaryLogs:
 
     def health(self) -> tuple[Health, Health]:
         """Before the change and since, of what has been read."""
-        both = [tally.health(self._is_given_up) for tally in self.tallies.values()]
+        both = [tally.health(self._interval_ms) for tally in self.tallies.values()]
         return together(before for before, _ in both), together(since for _, since in both)
 
-    def _is_given_up(self, name: str) -> bool:
+    def _interval_ms(self, name: str) -> int | None:
         tenant, site, asset, parameter = name.split("/", 3)
-        return self._given_up((tenant, site, asset), parameter)
+        if self._given_up((tenant, site, asset), parameter):
+            return None
+        return self._canary.series(tenant, site, asset, parameter).expected_interval_us // 1000
 
     @property
     def is_over(self) -> bool:

@@ -22,7 +22,7 @@ from tests.conftest import PARTITIONS
 from tests.support.faults.deployment import Deployment
 
 PLANT = """version: 1
-deployment: {canary: {watch_s: WATCH, silent_after_s: SILENT, max_lag_s: 60}}
+deployment: {canary: {watch_s: WATCH, silent_after_s: 60, max_lag_s: 60}}
 windows: [{size_s: 1}]
 machine_types: [{id: any, parameters: [{name: flow, range: {max: 100}}]}]
 assets:
@@ -76,9 +76,9 @@ class Machines:
 class Plant:
     """Workers, machines and the commands of a person."""
 
-    def __init__(self, settings: Settings, logs: Path, watch_s: float, silent_s: float) -> None:
+    def __init__(self, settings: Settings, logs: Path, watch_s: int) -> None:
         self.on = Deployment(settings, assets=1, seed=1, logs=logs)
-        self.text = PLANT.replace("WATCH", str(watch_s)).replace("SILENT", str(silent_s))
+        self.text = PLANT.replace("WATCH", str(watch_s))
         self.on.settings.topology.write_text(self.text)
         self.machines = Machines(self.on.settings)
         self._folder = logs
@@ -119,10 +119,8 @@ class Plant:
 
 
 @asynccontextmanager
-async def running(
-    settings: Settings, logs: Path, patch: pytest.MonkeyPatch, *, watch_s: float, silent_s: float
-) -> AsyncIterator[Plant]:
-    plant = Plant(settings, logs, watch_s, silent_s)
+async def running(settings: Settings, logs: Path, watch_s: int, patch: pytest.MonkeyPatch) -> AsyncIterator[Plant]:
+    plant = Plant(settings, logs, watch_s)
     for name, value in plant.on.environment().items():
         patch.setenv(name, value)
     try:
@@ -138,7 +136,7 @@ async def test_a_canary_that_does_harm_is_taken_back_by_itself_and_a_good_one_is
     deployment: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """All readings are 50: a limit of 40 makes those of the tried gateway BAD, one of 60 changes nothing."""
-    async with running(deployment, tmp_path, monkeypatch, watch_s=6, silent_s=3) as plant:
+    async with running(deployment, tmp_path, 4, monkeypatch) as plant:
         assert await plant.candidate(40, "--gateway", "gw-1", "--reason", "tighter") == 0
 
         async def taken_back() -> bool:
@@ -154,6 +152,8 @@ async def test_a_canary_that_does_harm_is_taken_back_by_itself_and_a_good_one_is
         assert "canary watch" in " ".join(told.split())
         await plant.until(lambda: plant.named(3))
 
+        # how it is watched is the whole plant's: from the promotion on
+        plant.text = plant.text.replace("watch_s: 4, silent_after_s: 60", "watch_s: 40, silent_after_s: 2")
         assert await plant.candidate(60, "--gateway", "gw-1") == 0
 
         async def passed() -> bool:
@@ -192,7 +192,7 @@ async def test_a_canary_that_does_harm_is_taken_back_by_itself_and_a_good_one_is
 async def test_the_worker_that_watches_is_killed_and_the_canary_is_taken_back_all_the_same(
     deployment: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with running(deployment, tmp_path, monkeypatch, watch_s=120, silent_s=120) as plant:
+    async with running(deployment, tmp_path, 50, monkeypatch) as plant:
         # the harm begins when the first watcher is gone
         plant.machines.on = PRESSES
         assert await plant.candidate(40, "--gateway", "gw-1") == 0

@@ -26,21 +26,23 @@ class _Side:
 
 @dataclass(slots=True)
 class _Heard:
+    """A series that was heard before the change: then for the last time at `before_ms`, by now at `last_ms`."""
+
+    before_ms: int
     last_ms: int
-    pause_ms: int
-    """The longest before the change."""
+    pause_ms: int = 0
+    """The longest between two readings before the change; 0: there was one reading."""
 
 
 class Tally:
-    """Readings and dead letters from `first` (offset) and `since_ms` on, which is when the time before begins."""
+    """Readings and dead letters from the offset `first` on, with which the time before begins."""
 
-    def __init__(self, first: int, since_ms: int, limits: Canary) -> None:
+    def __init__(self, first: int, limits: Canary) -> None:
         self.position = first
-        self.clock_ms = since_ms
+        self.clock_ms = 0
         self.switched_ms: int | None = None
         """Append time of the record from which on the canary holds."""
         self._first = first
-        self._since_ms = since_ms
         self._switched_at = 0
         self._ended_at: int | None = None
         self._limits = limits
@@ -70,10 +72,6 @@ class Tally:
         """The canary holds from this record on."""
         if self.switched_ms is None:
             self.switched_ms, self._switched_at = append_ms, offset
-            # what was silent already is no reason
-            self._heard = {
-                name: one for name, one in self._heard.items() if append_ms - one.last_ms <= self._patience_ms(one)
-            }
 
     def reading(self, append_ms: int, names: Iterable[str | None], bad: int = 0) -> None:
         """A record with these series (None: not to be read); `bad` of them have no value and say BAD themselves."""
@@ -98,29 +96,43 @@ class Tally:
 
     def _hear(self, name: str, append_ms: int) -> None:
         heard = self._heard.get(name)
+        if self.switched_ms is None:
+            if heard is None:
+                self._heard[name] = _Heard(append_ms, append_ms)
+                return
+            heard.pause_ms = max(heard.pause_ms, append_ms - heard.last_ms)
+            heard.before_ms = append_ms
         if heard is not None:
-            if self.switched_ms is None:
-                heard.pause_ms = max(heard.pause_ms, append_ms - heard.last_ms)
             heard.last_ms = append_ms
-        elif self.switched_ms is None:
-            self._heard[name] = _Heard(append_ms, append_ms - self._since_ms)
 
-    def health(self, given_up: Callable[[str], bool]) -> tuple[Health, Health]:
-        """Before and since. Series that are `given_up` may fall silent."""
+    def health(self, interval_ms: Callable[[str], int | None]) -> tuple[Health, Health]:
+        """Before and since. `interval_ms` is what is expected between two readings of a series, 0 where nobody knows;
+        None: it is given up, and may fall silent.
+        """
         self._settle()
         before, since = _health(self._before), _health(self._since)
-        if self.end_ms is None:
+        if self.switched_ms is None or self.end_ms is None:
             return before, since
-        watched = {name: one for name, one in self._heard.items() if not given_up(name)}
         now_ms = min(self.clock_ms, self.end_ms)
-        silent = (name for name, one in watched.items() if now_ms - one.last_ms > self._patience_ms(one))
-        return before, replace(since, series=len(watched), silent=tuple(sorted(silent)))
+        series, silent = 0, []
+        for name, heard in self._heard.items():
+            patience_ms = self._patience_ms(heard, interval_ms(name))
+            pause_ms = self.switched_ms - heard.before_ms
+            # one that was silent already is no reason
+            if patience_ms is not None and pause_ms <= patience_ms:
+                series += 1
+                if now_ms - heard.last_ms > max(patience_ms, _PAUSES * pause_ms):
+                    silent.append(name)
+        return before, replace(since, series=series, silent=tuple(sorted(silent)))
 
     def _is_after(self, append_ms: int) -> bool:
         return self.end_ms is not None and append_ms > self.end_ms
 
-    def _patience_ms(self, heard: _Heard) -> float:
-        return max(self._limits.silent_after_s * 1000, _PAUSES * heard.pause_ms)
+    def _patience_ms(self, heard: _Heard, interval_ms: int | None) -> float | None:
+        """How long it may be silent; None: nobody can tell."""
+        if interval_ms is None or max(interval_ms, heard.pause_ms) == 0:
+            return None
+        return max(self._limits.silent_after_s * 1000, _PAUSES * max(interval_ms, heard.pause_ms))
 
     def _settle(self) -> None:
         early = [one for one in self._waiting if one[0] >= self.position]

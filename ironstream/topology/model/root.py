@@ -35,7 +35,8 @@ class Canary(Part):
     )
     silent_after_s: PositiveSeconds = Field(
         default=15,
-        description="A series is silent after this time, or after three of its longest pauses where that is longer.",
+        description="A series is silent after this time, or after three of its expected intervals or of its longest "
+        "pauses before, where that is longer.",
     )
     max_lag_s: PositiveSeconds = Field(
         default=30, description="How far the workers may be behind with the readings of these assets."

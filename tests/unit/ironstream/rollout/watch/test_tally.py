@@ -12,11 +12,11 @@ A, B = "t/s/a/p", "t/s/b/p"
 
 
 def tally(first: int = 100) -> Tally:
-    return Tally(first, NOW, LIMITS)
+    return Tally(first, LIMITS)
 
 
-def never(name: str) -> bool:
-    return False
+def unknown(name: str) -> int | None:
+    return 0
 
 
 class Log:
@@ -45,8 +45,8 @@ class Log:
     def is_over(self) -> bool:
         return self.tally.is_over
 
-    def health(self, given_up: Callable[[str], bool] = never) -> tuple[Health, Health]:
-        return self.tally.health(given_up)
+    def health(self, interval_ms: Callable[[str], int | None] = unknown) -> tuple[Health, Health]:
+        return self.tally.health(interval_ms)
 
 
 def test_readings_and_dead_letters_are_parted_by_the_record_of_the_change() -> None:
@@ -78,13 +78,14 @@ def test_a_series_is_silent_after_three_of_its_longest_pauses_by_the_logs_clock(
     log = Log()
     for at_s in range(0, 30, 10):
         log.reading(at_s, A, B)
-    log.switch(30)
+    log.switch(21)
     log.reading(31, A)
     log.tick(49)
     assert log.health()[1].silent == ()
     log.tick(51)
     assert log.health()[1] == Health(1, series=2, silent=(B,))
-    assert log.health(lambda name: name == B)[1] == Health(1, series=1)
+    assert log.health(lambda name: None if name == B else 0)[1] == Health(1, series=1)
+    assert log.health(lambda name: 11_000)[1] == Health(1, series=2)
     # the worker is away: there is no clock, and then no silence
     assert log.health()[1].silent == (B,)
 
@@ -92,6 +93,7 @@ def test_a_series_is_silent_after_three_of_its_longest_pauses_by_the_logs_clock(
 def test_what_was_silent_before_or_begins_since_is_not_waited_for() -> None:
     log = Log()
     log.reading(0.1, B)
+    log.reading(0.2, B)
     for at_s in range(0, 40):
         log.reading(at_s, A)
     log.switch(40)
@@ -101,8 +103,29 @@ def test_what_was_silent_before_or_begins_since_is_not_waited_for() -> None:
     assert log.health()[1].series == 1
 
 
+def test_of_a_series_that_was_heard_once_only_a_declared_interval_tells_when_it_is_silent() -> None:
+    log = Log()
+    log.reading(29, A)
+    log.switch(30)
+    log.tick(60)
+    assert log.health()[1] == Health()
+    assert log.health(lambda name: 1_000)[1] == Health(series=1, silent=(A,))
+
+
+def test_a_series_that_paused_when_the_change_came_has_more_time() -> None:
+    log = Log()
+    for at_s in range(17):
+        log.reading(at_s, A)
+    log.switch(30)
+    log.tick(50)
+    assert log.health()[1] == Health(series=1)
+    log.tick(59)
+    assert log.health()[1] == Health(series=1, silent=(A,))
+
+
 def test_what_comes_after_the_end_of_the_watch_is_not_judged() -> None:
     log = Log()
+    log.reading(0, A)
     log.reading(1, A)
     log.switch(2)
     log.reading(61, A)
