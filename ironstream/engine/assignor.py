@@ -56,7 +56,9 @@ class StateAssignor(AbstractPartitionAssignor):  # type: ignore[misc]  # aiokafk
         result = {}
         for member in members:
             mine = {number for number, owner in owners.items() if owner == member}
-            assigned = [(topic, sorted(partitions[topic] & mine)) for topic in topics]
+            # While a sink's topics change, some members take one that others do not know yet, and would fail on it.
+            known = set(members[member].subscription)
+            assigned = [(topic, sorted(partitions[topic] & mine)) for topic in topics if topic in known]
             result[member] = ConsumerProtocolMemberAssignment(cls.version, assigned, b"")
         return result
 

@@ -78,6 +78,8 @@ class BatchApp(faust.App, Generic[PartT]):
         """Why the worker is stopping, if it is."""
         self.highwaters: dict[TP, int] = {}
         self._crashing: asyncio.Task[None] | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        """When it is to have stopped."""
         self._last_beat = time.monotonic()
         super().__init__(
             config.application_id,
@@ -195,7 +197,8 @@ class BatchApp(faust.App, Generic[PartT]):
 
     async def stop(self) -> None:
         """Stop; with a broker that does not answer, give up the last commit after `_STOP_DEADLINE_S`."""
-        asyncio.get_running_loop().call_later(_STOP_DEADLINE_S, self._give_up)
+        if self._deadline is None:
+            self._deadline = asyncio.get_running_loop().call_later(_STOP_DEADLINE_S, self._give_up)
         await super().stop()
 
     def _give_up(self) -> None:

@@ -35,7 +35,7 @@ class SinkApp(BatchApp[Followed]):
         self.register_agent(self.config.topic_prefix + source, f"sink-{source}", function)
 
     async def stop(self) -> None:
-        """Write what was gathered, commit, stop."""
+        """Write what was gathered, commit, stop. The process may go on then, with another app."""
         if not self._stopping:
             self._stopping = True
             if self.failure is None:
@@ -44,3 +44,5 @@ class SinkApp(BatchApp[Followed]):
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.consumer.commit(), _LAST_COMMIT_S)
         await super().stop()
+        if self._deadline is not None and self.failure is None:
+            self._deadline.cancel()

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ironstream.engine.assignor import Holdings, assign_numbers
+from ironstream.engine.assignor import Holdings, StateAssignor, assign_numbers
 
 members = st.dictionaries(
     st.sampled_from([f"worker-{n}" for n in range(6)]),
@@ -47,3 +47,18 @@ def test_a_worker_that_comes_back_gets_what_it_has_a_copy_of() -> None:
 
 def test_without_numbers_nothing_is_assigned() -> None:
     assert assign_numbers([], {"a": Holdings()}) == {}
+
+
+class Cluster:
+    """Every topic has four partitions."""
+
+    def partitions_for_topic(self, topic: str) -> set[int]:
+        return set(range(4))
+
+
+def test_a_member_gets_nothing_of_a_topic_that_it_does_not_know_and_others_leave_it_its_numbers() -> None:
+    members = {"a": StateAssignor.metadata(["clean"]), "b": StateAssignor.metadata(["clean", "events"])}
+    assigned = {member: dict(one.assignment) for member, one in StateAssignor.assign(Cluster(), members).items()}
+    assert set(assigned["a"]) == {"clean"}
+    assert sorted(assigned["a"]["clean"] + assigned["b"]["clean"]) == [0, 1, 2, 3]
+    assert assigned["b"]["events"] == assigned["b"]["clean"]
