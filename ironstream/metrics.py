@@ -58,6 +58,31 @@ class WorkerView(Protocol):
     consumer_generation_id: int
 
 
+class Condition(Protocol):
+    """What /live and /ready tell of a process."""
+
+    @property
+    def failure(self) -> BaseException | None:
+        """Why it is stopping, if it is."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it does what it is there for."""
+
+
+class _WorkerCondition:
+    def __init__(self, worker: WorkerView) -> None:
+        self._worker = worker
+
+    @property
+    def failure(self) -> BaseException | None:
+        return self._worker.failure
+
+    @property
+    def ready(self) -> bool:
+        return is_ready(self._worker)
+
+
 def is_ready(worker: WorkerView) -> bool:
     """Whether the worker has joined its group and restored every partition that it was given (which may be none)."""
     if worker.failure is not None or worker.rebalancing or worker.consumer_generation_id <= 0:
@@ -157,8 +182,8 @@ class MetricsServer(Service):
     """Serves GET /metrics, /live and /ready of a process for as long as that runs; `port` is then the real one.
 
     /live answers 200 for as long as the event loop turns and the worker is not failing, whatever Kafka does; /ready
-    answers 200 once all assigned partitions are restored. Both else 503. `registry` is what /metrics shows (None: what
-    there is to say of a worker with state); `health`, where it is given, is the answer of /health, 503 for one that is
+    answers 200 once all assigned partitions are restored. Both else 503. Without a worker they go by `condition`, and
+    `registry` is what /metrics shows. `health`, where it is given, is the answer of /health, 503 for one that is
     unhealthy. Raises ConfigurationError at the start when the address cannot be had.
     """
 
@@ -166,10 +191,11 @@ class MetricsServer(Service):
 
     def __init__(
         self,
-        worker: WorkerView,
+        worker: WorkerView | None,
         host: str,
         port: int,
         *,
+        condition: Condition | None = None,
         registry: CollectorRegistry | None = None,
         health: Callable[[], Mapping[str, Any]] | None = None,
         **kwargs: Any,
@@ -177,12 +203,14 @@ class MetricsServer(Service):
         super().__init__(**kwargs)
         self.host = host
         self.port = port
-        self._worker = worker
         self._runner: web.AppRunner | None = None
         self._health = health
         self._registry = registry or CollectorRegistry()
-        if registry is None:
+        if condition is None:
+            assert worker is not None, "without a worker its condition is given"
+            condition = _WorkerCondition(worker)
             self._registry.register(WorkerCollector(worker))
+        self._condition = condition
         ProcessCollector(registry=self._registry)
 
     async def on_start(self) -> None:
@@ -216,13 +244,13 @@ class MetricsServer(Service):
         return web.Response(body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     async def _live(self, _: web.Request) -> web.Response:
-        failure = self._worker.failure
+        failure = self._condition.failure
         if failure is not None:
             return web.Response(status=503, text=f"stopping: {failure}\n")
         return web.Response(text="live\n")
 
     async def _ready(self, _: web.Request) -> web.Response:
-        if is_ready(self._worker):
+        if self._condition.ready:
             return web.Response(text="ready\n")
         return web.Response(status=503, text="not ready: partitions are being assigned or restored\n")
 

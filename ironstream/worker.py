@@ -82,15 +82,20 @@ def prepare_process() -> None:
 
 def run(app: BatchApp[Any]) -> None:
     """Run an app in this process until SIGTERM or Ctrl-C, then exit with its code."""
-    # Faust tells each of its services' starts and stops at INFO
-    for name in ("mode", "faust"):
-        logging.getLogger(name).setLevel(max(logging.getLogger().getEffectiveLevel(), logging.WARNING))
+    quieten_faust()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     worker_class: Any = app.conf.Worker
     process = worker_class(app, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
     process.spinner = None
     process.execute_from_commandline()
+
+
+def quieten_faust() -> None:
+    """Take what Faust says of itself out of the log."""
+    # it tells each of its services' starts and stops at INFO
+    for name in ("mode", "faust"):
+        logging.getLogger(name).setLevel(max(logging.getLogger().getEffectiveLevel(), logging.WARNING))
 
 
 async def _prepare(settings: Settings) -> tuple[TopologyChange, Topology]:

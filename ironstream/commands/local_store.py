@@ -5,9 +5,12 @@ A laptop needs no database to begin with; on a plant the secret is set and nothi
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 from typing import Final
+
+from rich.console import Console
 
 from ironstream.embedded.postgres import EmbeddedPostgres
 from ironstream.embedded.postgres_storage import PostgresStorage
@@ -28,6 +31,32 @@ def unset_stores(topology: Topology) -> list[str]:
         if isinstance(dsn, str) and [dsn] == [f"${{secret:{name}}}" for name in references(dsn)]:
             names += [name for name in references(dsn) if not is_set(name, places)]
     return names
+
+
+class LocalStore:
+    """An embedded PostgreSQL in the data folder, started when the first topology needs one. Sinks find it there."""
+
+    def __init__(self, settings: Settings, console: Console) -> None:
+        self._folder = store_folder(settings)
+        self._console = console
+        self._server: EmbeddedPostgres | None = None
+
+    def serve(self, topology: Topology) -> None:
+        """Have it run where a store of this topology needs it. Raises DatabaseError when it cannot be started."""
+        unset = unset_stores(topology)
+        if not unset or self._server is not None:
+            return
+        self._console.print("starting PostgreSQL")
+        server = EmbeddedPostgres(self._folder)
+        asyncio.run(server.start())
+        self._server = server
+        self._console.print(f"  {', '.join(unset)} is an embedded PostgreSQL, log {server.log_file}", markup=False)
+
+    def stop(self) -> None:
+        """Stop it, if it runs."""
+        if self._server is not None:
+            self._console.print("stopping PostgreSQL")
+            asyncio.run(self._server.stop())
 
 
 def secrets_for(names: list[str], dsn: str) -> dict[str, str]:

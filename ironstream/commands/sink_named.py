@@ -59,23 +59,6 @@ def sink_named(settings: Settings, name: str) -> NamedSink:
     return by_id[name]
 
 
-def enabled_sinks(settings: Settings, names: Sequence[str], *, every: bool) -> list[str]:
-    """The ids of the enabled sinks of these names, or of `every` one, in the order of the file.
-
-    Raises ConfigurationError.
-    """
-    if bool(names) == every:
-        raise ConfigurationError(
-            "Sinks are named, and --all is given too." if every else "No sink is named.",
-            "Name one or more, or give --all.",
-        )
-    enabled = [sink.part.id for sink in declared_sinks(settings) if sink.part.enabled]
-    missing = [name for name in names if name not in enabled]
-    if missing or not enabled:
-        raise _missing(settings.topology, "enabled sink", missing, enabled)
-    return [name for name in enabled if every or name in names]
-
-
 def _missing(path: Path, what: str, names: Sequence[str], known: Sequence[str] | dict[str, NamedSink]) -> Exception:
     from ironstream.topology.faults import did_you_mean
 

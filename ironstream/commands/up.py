@@ -14,14 +14,14 @@ from adapters.simulator.ports import PORTS
 from ironstream.commands import children
 from ironstream.commands.children import Child
 from ironstream.commands.kafka_start import start_kafka
-from ironstream.commands.local_store import secrets_for, store_folder, unset_stores
+from ironstream.commands.local_store import LocalStore
 from ironstream.commands.options import BootstrapOption, DataDirOption, TopologyOption, settings_of
 from ironstream.commands.output import err, run
 from ironstream.commands.signals import Stop, stop_on_signals
+from ironstream.commands.sink_set import EnabledSinks, SinkChildren, sink_process
 from ironstream.commands.supervised import environment, supervise
 from ironstream.commands.topics import specs_of
 from ironstream.embedded import EmbeddedKafka
-from ironstream.embedded.postgres import EmbeddedPostgres
 from ironstream.rollout.audit import hold_text
 from ironstream.rollout.beside import CanaryHoldsError
 from ironstream.rollout.log import TopologyLog
@@ -47,8 +47,8 @@ def up(
     the sinks.
 
     Kafka is the embedded one, which keeps its data in the data folder; --bootstrap uses one that runs already. A store
-    whose dsn is a secret that nobody has set is an embedded PostgreSQL, there too. What dies is started again. Logs
-    are in DATA_DIR/logs.
+    whose dsn is a secret that nobody has set is an embedded PostgreSQL, there too. What dies is started again; sinks
+    come and go with the version of the topology that holds. Logs are in DATA_DIR/logs.
 
     Examples:
 
@@ -66,17 +66,11 @@ def up(
     console = err()
     with stop_on_signals() as stop:
         kafka = None if _uses_own_kafka(bootstrap) else _kafka(settings, console, stop)
-        store = None
+        store = LocalStore(settings, console)
         try:
             if stop.requested:
                 return
-            declared = load_topology(settings.topology)
-            unset = unset_stores(declared)
-            if unset:
-                console.print("starting PostgreSQL")
-                store = EmbeddedPostgres(store_folder(settings))
-                asyncio.run(store.start())
-                console.print(f"  {', '.join(unset)} is an embedded PostgreSQL, log {store.log_file}", markup=False)
+            store.serve(load_topology(settings.topology))
             differences = run(
                 ensure_topics(settings.kafka_client_kwargs(), specs, settings.replication), settings.bootstrap
             )
@@ -86,14 +80,12 @@ def up(
                 run(_hold(settings), settings.bootstrap)
             except CanaryHoldsError as error:
                 console.print(f"note: the file is not applied. {error}", style="yellow", markup=False)
-            secrets = {} if store is None else secrets_for(unset, store.dsn)
-            processes = _processes(settings, simulator, watch) + sink_processes(settings, declared, secrets)
-            console.print(f"[bold green]up[/] on Kafka {settings.bootstrap}; Ctrl-C ends it")
-            supervise(processes, console, stop)
+            sinks = SinkChildren(lambda sink_id, _: sink_process(settings, sink_id))
+            with EnabledSinks(settings, console, store.serve).followed() as enabled:
+                console.print(f"[bold green]up[/] on Kafka {settings.bootstrap}; Ctrl-C ends it")
+                supervise(_processes(settings, simulator, watch), console, stop, lambda: sinks.of(enabled.ids))
         finally:
-            if store is not None:
-                console.print("stopping PostgreSQL")
-                asyncio.run(store.stop())
+            store.stop()
             if kafka is not None:
                 console.print("stopping Kafka")
                 asyncio.run(kafka.stop())
@@ -135,9 +127,4 @@ def _processes(settings: Settings, simulator: bool, watch: bool) -> list[Child]:
 
 def sink_processes(settings: Settings, topology: Topology, secrets: Mapping[str, str]) -> list[Child]:
     """A process for each enabled sink."""
-    env, logs = environment(settings) | dict(secrets), settings.data_dir / "logs"
-    return [
-        Child(f"sink {sink.id}", children.ironstream("sink", sink.id), logs / f"sink-{sink.id}.log", env)
-        for sink in topology.sinks
-        if sink.enabled
-    ]
+    return [sink_process(settings, sink.id, secrets) for sink in topology.sinks if sink.enabled]

@@ -58,6 +58,11 @@ class SinkStats:
             registry=self.registry,
         )
 
+    def begin_again(self) -> None:
+        """Another app of the sink begins: what the one before still held, it reads again."""
+        self._waiting.clear()
+        self.failing = False
+
     @contextmanager
     def writing(self, topic: str) -> Iterator[None]:
         """A write is under way while this is entered."""

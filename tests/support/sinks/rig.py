@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -18,8 +19,13 @@ import yaml
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from ironstream.contract import Topic
+from ironstream.rollout.audit import hold_text
+from ironstream.rollout.log import TopologyLog
+from ironstream.rollout.operations import write_version
+from ironstream.rollout.records import Proposal
 from ironstream.settings import Settings
 from ironstream.topics import ensure_topics, topic_specs
+from ironstream.topology.sources import Sources
 from tests.support.sinks import forks
 
 _PORT = re.compile(r"metrics on 127\.0\.0\.1:(\d+)")
@@ -35,13 +41,29 @@ class SinkRig:
         self.session_timeout_s = 6.0
         self.environment: dict[str, str] = {}
         """What processes find in their environment beside the settings: secrets."""
-        settings.topology.write_text(yaml.safe_dump({"version": 1, "sinks": list(sinks)}))
+        settings.topology.write_bytes(text_of(sinks))
         self._logs = 0
 
     async def create(self) -> None:
         """Make the topics."""
         forks.parent()  # which imports what it needs meanwhile
         await ensure_topics(self.settings.kafka_client_kwargs(), topic_specs(self.settings, (1, 10, 60, 3600)))
+
+    async def hold(self, sinks: Sequence[Config], **more: Any) -> int:
+        """Have a topology with these sinks hold from now on; the number of the change."""
+        async with TopologyLog(self.settings) as log:
+            sources = Sources.single(text_of(sinks, **more))
+            change, _ = await hold_text(self.settings, log, sources, "apply", "ann", "")
+            assert change is not None
+            return change.number
+
+    async def propose(self, sinks: Sequence[Config]) -> str:
+        """Ask who follows the log whether they could take this; the id of the proposal."""
+        async with TopologyLog(self.settings) as log:
+            version = await write_version(log, Sources.single(text_of(sinks)), "ann", "")
+            proposal = Proposal(str(uuid.uuid4()), version.number, "ann", version.time)
+            assert await log.append(proposal)
+            return proposal.id
 
     @asynccontextmanager
     async def producer(self) -> AsyncIterator[AIOKafkaProducer]:
@@ -125,6 +147,11 @@ class SinkRig:
         """Headers of everything on dlq.sinks."""
         found = await self.read(Topic.DLQ_SINKS)
         return [{name: value.decode() for name, value in record.headers} for record in found]
+
+
+def text_of(sinks: Sequence[Config], **more: Any) -> bytes:
+    """A topology file with these sinks."""
+    return yaml.safe_dump({"version": 1, "sinks": list(sinks), **more}).encode()
 
 
 class Sink:

@@ -74,3 +74,15 @@ def test_lag_is_told_as_it_stands_for_each_partition() -> None:
     text = generate_latest(registry).decode()
     assert "partition=" not in text
     assert 'ironstream_sink_breaker_open{sink="store"} 0.0' in text
+
+
+def test_another_app_of_the_sink_counts_on_and_has_nothing_waiting_yet() -> None:
+    stats = SinkStats("store")
+    stats.waiting("telemetry.clean", 7)
+    stats.wrote("telemetry.clean", 5)
+    stats.failed("unavailable", "away")
+    stats.begin_again()
+    page = generate_latest(stats.registry).decode()
+    assert 'ironstream_sink_rows_written_total{sink="store",topic="telemetry.clean"} 5.0' in page
+    assert "ironstream_sink_rows_waiting{" not in page
+    assert stats.health(breaker_open=False, ready=True, lag_records=0)["status"] == "healthy"
