@@ -56,7 +56,7 @@ topology file becomes the first; after that the file of the process does not cou
   and its counters, and for a second or two `/ready` answers 503. A target that does not take what is held within 15 s
   is not waited for: what is left is read again, and goes where the new version says. Another target begins where the
   sink stands, not at the beginning: fill it with `ironstream sink replay`.
-- **Any other edit** does not touch it.
+- **Any other edit** does not touch it, nor does a canary, which leaves sinks as they are until it is promoted.
 - **It is disabled or removed**: what it holds is written, it leaves its consumer group, whose offsets stay, and the
   process waits: `/ready` and `/live` answer 200, `idle` of `/health` says why. Once a version has it again, it goes on
   from those offsets, as long as Kafka keeps them (`offsets.retention.minutes`, 7 days unless set).
