@@ -15,7 +15,7 @@ async def test_a_process_outlives_an_app_that_has_stopped(tmp_path: Path, monkey
     """What ends a process that does not stop in time must not end one that has stopped, and goes on with another."""
     given_up: list[int] = []
     monkeypatch.setattr(batch_app, "_STOP_DEADLINE_S", 0.2)
-    monkeypatch.setattr(batch_app.os, "_exit", given_up.append)
+    monkeypatch.setattr(batch_app, "os", SimpleNamespace(_exit=given_up.append))
     drained: list[bool] = []
 
     async def drain() -> None:
