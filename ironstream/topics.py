@@ -23,6 +23,7 @@ MIB: Final = 1024 * 1024
 STATEFUL_AGENTS: Final = ("telemetry", "events", "alarms")
 
 _ALREADY_EXISTS: Final = 36
+_UNKNOWN_TOPIC: Final = 3
 
 # A device's clock must never decide how long its data are kept.
 _BY_ARRIVAL = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(MIB)}
@@ -168,6 +169,46 @@ async def describe(client_kwargs: str | dict[str, Any], names: Iterable[str]) ->
     """State in Kafka of the named topics (with prefix); those that do not exist are left out. Raises BrokerError."""
     async with _admin(client_kwargs) as admin:
         return await _describe(admin, list(names))
+
+
+async def topic_names(client_kwargs: str | dict[str, Any]) -> set[str]:
+    """Names (with prefix) of all topics that Kafka shows to this user. Raises BrokerError."""
+    async with _admin(client_kwargs) as admin:
+        return set(await admin.list_topics())
+
+
+async def delete_topics(client_kwargs: str | dict[str, Any], names: Iterable[str]) -> None:
+    """Delete topics (with prefix), and return once they are gone; one that is not there is no error.
+
+    Raises BrokerError when Kafka cannot be reached or refuses.
+    """
+    async with _admin(client_kwargs) as admin:
+        there = sorted(set(names) & set(await admin.list_topics()))
+        if not there:
+            return
+        response = await admin.delete_topics(there)
+        refused = [
+            f"{name}: {for_code(code).__name__}"
+            for name, code, *_ in response.topic_error_codes
+            if code not in (0, _UNKNOWN_TOPIC)
+        ]
+        if refused:
+            raise BrokerError(
+                "Kafka refuses to delete topics:\n  " + "\n  ".join(refused),
+                "Has this user the right to delete them, and is delete.topic.enable true on the brokers?",
+            )
+        await _wait_until_gone(admin, there)
+
+
+async def _wait_until_gone(admin: AIOKafkaAdminClient, names: list[str], timeout_s: float = 30.0) -> None:
+    deadline = asyncio.get_running_loop().time() + timeout_s
+    while left := sorted(set(names) & set(await admin.list_topics())):
+        if asyncio.get_running_loop().time() > deadline:
+            raise BrokerError(
+                f"Kafka still has {', '.join(left)}, {timeout_s:.0f} s after they were deleted.",
+                "Look at the brokers' logs; are all of them running?",
+            )
+        await asyncio.sleep(0.05)
 
 
 def _differences(spec: TopicSpec, state: TopicState, replication: int) -> list[TopicDifference]:

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from rich.text import Text
 
-from ironstream.commands.options import OutputOption, settings_of
+from ironstream.commands.held import version_of
+from ironstream.commands.options import BootstrapOption, OutputOption, length_of, settings_of
 from ironstream.commands.output import Output, out, print_json, print_table
+from ironstream.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from ironstream.settings import Settings
     from ironstream.topology import Topology
     from ironstream.topology.plan import Cost, FieldChange, Item, Plan
 
@@ -23,7 +26,16 @@ _SHOWN_MAX: Final = 1_000
 FileArgument = Annotated[
     Path | None, typer.Argument(metavar="[FILE]", help="File to plan [IRONSTREAM_TOPOLOGY, topology.yaml].")
 ]
-AgainstOption = Annotated[Path, typer.Option("--against", metavar="FILE", help="File to compare with.")]
+AgainstOption = Annotated[
+    Path | None, typer.Option("--against", metavar="FILE", help="File to compare with, in place of what holds.")
+]
+VersionOption = Annotated[
+    int | None, typer.Option("--version", metavar="NUMBER", help="Version to compare with, in place of what holds.")
+]
+ReplayOption = Annotated[
+    str | None,
+    typer.Option("--replay", metavar="LENGTH", help="Run both on what was recorded so long until now: 30m, 1h, 2d."),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +46,28 @@ class Before:
     topology: Topology | None
 
 
-def plan(file: FileArgument = None, *, against: AgainstOption, output: OutputOption = Output.TABLE) -> None:
+def plan(
+    file: FileArgument = None,
+    *,
+    against: AgainstOption = None,
+    version: VersionOption = None,
+    replay: ReplayOption = None,
+    bootstrap: BootstrapOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
     """Show what a topology file would change: what starts, stops and restarts, what is touched, lost, and costs.
 
-    Nothing is changed. Exit code 2 for a file with faults.
+    Compared with the version that holds in the deployment's log. Nothing is changed. With --replay both are run on what
+    was recorded, apart from the deployment, and the table tells how what they make of it differs.
+    Exit code 2 for a file with faults.
 
     Examples:
 
-      ironstream plan --against topology.yaml.old
+      ironstream plan
+
+      ironstream plan plant.yaml --replay 1h
+
+      ironstream plan --version 12
 
       ironstream plan plant.yaml --against topology.yaml --output json
     """
@@ -49,18 +75,51 @@ def plan(file: FileArgument = None, *, against: AgainstOption, output: OutputOpt
     from ironstream.sinks.registry import SINKS
     from ironstream.topology.plan import plan as plan_of
 
-    path = file or settings_of().topology
-    before = before_of_file(against)
-    made = plan_of(before.topology, _checked(path), sinks=SINKS)
-    if output is Output.JSON:
-        print_json({"before": before.name, "after": str(path), **_fields(made)})
-    else:
+    settings = settings_of(bootstrap=bootstrap)
+    if against is not None and version is not None:
+        raise ConfigurationError("What to compare with is told in two ways.", "Give --against or --version, not both.")
+    length = None if replay is None else length_of(replay)
+    path = file or settings.topology
+    candidate = _checked(path)
+    before = before_of_file(against) if against is not None else before_of_log(settings, version)
+    made = plan_of(before.topology, candidate, sinks=SINKS)
+    told = {"before": before.name, "after": str(path), **_fields(made)}
+    if output is Output.TABLE:
         _show(made, before.name, str(path))
+    if length is not None:
+        from ironstream.commands.plan_replay import replayed, show
+
+        if before.topology is None:
+            raise ConfigurationError(
+                "No topology holds yet, so there is nothing to run the candidate against.",
+                "Name a file with --against, or apply one first.",
+            )
+        difference = replayed(settings, before.topology, candidate, length)
+        if output is Output.TABLE:
+            show(difference, before.name, str(path))
+        told["replay"] = difference
+    if output is Output.JSON:
+        print_json(told)
 
 
 def before_of_file(path: Path) -> Before:
     """The topology of another file. Raises TopologyError for one that cannot be used."""
     return Before(str(path), _checked(path))
+
+
+def before_of_log(settings: Settings, number: int | None) -> Before:
+    """The version that holds, or the one of this number; no topology where nothing holds yet.
+
+    Raises BrokerError when Kafka is away, ConfigurationError for a version that there is not or that cannot be used.
+    """
+    from adapters.registry import CONFIG_MODELS
+    from ironstream.rollout.candidate import topology_of
+    from ironstream.sinks.registry import SINKS
+
+    version = version_of(settings, number)
+    if version is None:
+        return Before("nothing", None)
+    return Before(f"version {version.number}", topology_of(version, CONFIG_MODELS, SINKS))
 
 
 def _checked(path: Path) -> Topology:
@@ -95,6 +154,8 @@ def _show(made: Plan, before: str, after: str) -> None:
         console.print(Text("\nThis is lost:", style="bold red"))
         for sentence in made.losses:
             console.print(Text(f"  {sentence}"))
+    if made.needs_flag:
+        console.print(Text("\nTo apply it all the same: ironstream apply --accept-losses", style="yellow"))
 
 
 def _row(item: Item) -> tuple[Any, ...]:
