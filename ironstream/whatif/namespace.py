@@ -13,8 +13,8 @@ import shutil
 import socket
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -57,9 +57,10 @@ async def shadow_namespace(settings: Settings, topics: Iterable[str], partitions
     await remove_leftovers(settings)
     name = f"{_host(base)}-{int(time.time())}-{secrets.token_hex(4)}"
     folder = base / name
-    folder.mkdir(parents=True, mode=0o700)
-    # held for as long as the process lives: this is how others know that it does
-    held = _lock(folder)
+    with _alone(base):
+        folder.mkdir(mode=0o700)
+        # held for as long as the process lives: this is how others know that it does
+        held = _lock(folder)
     prefix = f"{settings.topic_prefix}{MARK}{name}."
     names = [prefix + topic for topic in topics]
     kafka = settings.kafka_client_kwargs()
@@ -82,10 +83,11 @@ async def remove_leftovers(settings: Settings) -> None:
     Whether a run of another machine (or user) lives cannot be seen from here: its topics are left alone for a day.
     """
     base = _base()
-    living = await asyncio.to_thread(_clear, base)
     kafka = settings.kafka_client_kwargs()
     begin = settings.topic_prefix + MARK
+    # before the folders: whoever had topics by now had a folder before them
     names = [name for name in await topic_names(kafka) if name.startswith(begin)]
+    living = await asyncio.to_thread(_clear, base)
     own, now = _host(base), time.time()
     gone = [name for name in names if _is_left(name[len(begin) :].partition(".")[0], own, living, now)]
     if gone:
@@ -104,14 +106,26 @@ def _is_left(run: str, own: str, living: set[str], now: float) -> bool:
 def _clear(base: Path) -> set[str]:
     """Remove folders whose process is gone; the names of the others."""
     living = set()
-    for folder in base.iterdir() if base.is_dir() else ():
-        held = _lock(folder)
-        if held is None:
-            living.add(folder.name)
-            continue
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(held)
+    with _alone(base):
+        for folder in list(base.iterdir()):
+            held = _lock(folder)
+            if held is None:
+                living.add(folder.name)
+                continue
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(held)
     return living
+
+
+@contextmanager
+def _alone(base: Path) -> Iterator[None]:
+    """No other run makes or removes folders meanwhile."""
+    descriptor = os.open(base, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _lock(folder: Path) -> int | None:

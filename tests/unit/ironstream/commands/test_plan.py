@@ -51,7 +51,17 @@ def test_what_is_lost_is_told(plant: Path, tmp_path: Path, capsys: pytest.Captur
 
     assert main(["plan", str(less), "--against", str(plant)]) == 0
 
-    assert "Windows of 60 s are given up" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "Windows of 60 s are given up" in shown
+    assert "ironstream apply --accept-losses" in shown
+
+
+def test_without_kafka_the_way_around_it_is_told(plant: Path, nowhere: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "--bootstrap", nowhere]) == 1
+
+    said = capsys.readouterr().err
+    assert nowhere in said
+    assert "--against FILE" in said
 
 
 @pytest.mark.parametrize("which", ["before", "after"])
