@@ -1,10 +1,11 @@
-"""The history of the topology, read without making anything: for commands that only look."""
+"""The topology that holds, for commands that only look: read without making anything."""
 
 from __future__ import annotations
 
 from ironstream.commands.output import run
+from ironstream.commands.rollout_log import version_of
 from ironstream.contract import Topic
-from ironstream.errors import BrokerError, ConfigurationError
+from ironstream.errors import BrokerError
 from ironstream.rollout.history import History
 from ironstream.rollout.log import TopologyLog
 from ironstream.rollout.records import Version
@@ -12,24 +13,18 @@ from ironstream.settings import Settings
 from ironstream.topics import topic_names
 
 
-def version_of(settings: Settings, number: int | None = None) -> Version | None:
-    """The version that holds, or the one of this number; None where nothing holds yet, or nobody made the log.
+def held_version(settings: Settings, number: int | None = None) -> Version | None:
+    """The version that holds, or the one of this number; None where nothing holds yet.
 
     Raises BrokerError when Kafka is away, ConfigurationError for a number that there is not.
     """
     try:
         history = run(_history(settings), settings.bootstrap)
     except BrokerError as err:
-        raise BrokerError(
-            err.message,
-            f"{err.hint} Without Kafka, `--against FILE` compares with a file.",
-        ) from err
-    if number is None:
-        return history.version
-    if number not in history.versions:
-        known = ", ".join(map(str, sorted(history.versions))) or "none"
-        raise ConfigurationError(f"There is no version {number}.", f"There are: {known}.")
-    return history.versions[number]
+        raise BrokerError(err.message, f"{err.hint} Without Kafka, --against FILE compares with a file.") from err
+    if number is None and history.current is None:
+        return None
+    return version_of(history, number)
 
 
 async def _history(settings: Settings) -> History:

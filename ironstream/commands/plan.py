@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from rich.text import Text
 
-from ironstream.commands.held import version_of
+from ironstream.commands.held import held_version
 from ironstream.commands.options import BootstrapOption, OutputOption, length_of, settings_of
 from ironstream.commands.output import Output, out, print_json, print_table
+from ironstream.commands.rollout_log import checked, checked_version
 from ironstream.errors import ConfigurationError
+from ironstream.topology import TopologyError, read_sources
 
 if TYPE_CHECKING:
     from ironstream.settings import Settings
@@ -80,20 +82,20 @@ def plan(
         raise ConfigurationError("What to compare with is told in two ways.", "Give --against or --version, not both.")
     length = None if replay is None else length_of(replay)
     path = file or settings.topology
-    candidate = _checked(path)
+    candidate = checked(read_sources(path), path.parent)
     before = before_of_file(against) if against is not None else before_of_log(settings, version)
+    if length is not None and before.topology is None:
+        raise ConfigurationError(
+            "No topology holds yet, so there is nothing to run the candidate against.",
+            "Name a file with --against, or apply one first.",
+        )
     made = plan_of(before.topology, candidate, sinks=SINKS)
     told = {"before": before.name, "after": str(path), **_fields(made)}
     if output is Output.TABLE:
         _show(made, before.name, str(path))
-    if length is not None:
+    if length is not None and before.topology is not None:
         from ironstream.commands.plan_replay import replayed, show
 
-        if before.topology is None:
-            raise ConfigurationError(
-                "No topology holds yet, so there is nothing to run the candidate against.",
-                "Name a file with --against, or apply one first.",
-            )
         difference = replayed(settings, before.topology, candidate, length)
         if output is Output.TABLE:
             show(difference, before.name, str(path))
@@ -104,7 +106,7 @@ def plan(
 
 def before_of_file(path: Path) -> Before:
     """The topology of another file. Raises TopologyError for one that cannot be used."""
-    return Before(str(path), _checked(path))
+    return Before(str(path), checked(read_sources(path), path.parent))
 
 
 def before_of_log(settings: Settings, number: int | None) -> Before:
@@ -112,22 +114,16 @@ def before_of_log(settings: Settings, number: int | None) -> Before:
 
     Raises BrokerError when Kafka is away, ConfigurationError for a version that there is not or that cannot be used.
     """
-    from adapters.registry import CONFIG_MODELS
-    from ironstream.rollout.candidate import topology_of
-    from ironstream.sinks.registry import SINKS
-
-    version = version_of(settings, number)
+    version = held_version(settings, number)
     if version is None:
         return Before("nothing", None)
-    return Before(f"version {version.number}", topology_of(version, CONFIG_MODELS, SINKS))
-
-
-def _checked(path: Path) -> Topology:
-    from adapters.registry import CONFIG_MODELS
-    from ironstream.sinks.registry import SINKS
-    from ironstream.topology import load_topology
-
-    return load_topology(path, CONFIG_MODELS, SINKS)
+    try:
+        return Before(f"version {version.number}", checked_version(version))
+    except TopologyError as err:
+        raise ConfigurationError(
+            f"Version {version.number} of the topology cannot be used by this release: {err.message}",
+            "Compare with a file (--against) or another version (--version).",
+        ) from err
 
 
 def _fields(made: Plan) -> dict[str, Any]:

@@ -89,13 +89,16 @@ async def remove_leftovers(settings: Settings) -> None:
     names = [name for name in await topic_names(kafka) if name.startswith(begin)]
     living = await asyncio.to_thread(_clear, base)
     own, now = _host(base), time.time()
-    gone = [name for name in names if _is_left(name[len(begin) :].partition(".")[0], own, living, now)]
+    gone = [name for name in names if is_left(name[len(begin) :].partition(".")[0], own, living, now)]
     if gone:
         log.warning("topics of a replay that was killed are removed", topics=len(gone))
         await delete_topics(kafka, gone)
 
 
-def _is_left(run: str, own: str, living: set[str], now: float) -> bool:
+def is_left(run: str, own: str, living: set[str], now: float) -> bool:
+    """Whether a run (its part of the names) is no more: `own` is what those of this machine begin with, `living` have
+    their folders' locks, `now` is in seconds since the epoch.
+    """
     host, _, rest = run.partition("-")
     started = rest.partition("-")[0]
     if host == own:
