@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 
+from aiokafka import TopicPartition
+
 from ironstream.engine.records import Record, Records
+from ironstream.whatif.recording import without_changes
 
 Stream = AsyncIterator[Record]
 
 
-async def records_in(groups: AsyncIterator[Records], keep: Callable[[Record], bool] = lambda _: True) -> Stream:
-    """The records of a stream of groups that are to be kept."""
-    async for group in groups:
-        for record in group:
-            if keep(record):
+async def records_in(
+    groups: AsyncIterator[tuple[TopicPartition, Records]], keep: Callable[[Record], bool] | None = None
+) -> Stream:
+    """The records of a stream of groups that are to be kept (None: all); never one that names a topology."""
+    async for _, group in groups:
+        for record in without_changes(group):
+            if keep is None or keep(record):
                 yield record
 
 

@@ -9,8 +9,8 @@ K = TypeVar("K", bound=Hashable)
 BEFORE: Final = 0
 AFTER: Final = 1
 SIDES: Final = (BEFORE, AFTER)
-_WAITING_MAX: Final = 500_000
-"""About 100 MB for both sides. Results of one record come together: what waits for long has no counterpart."""
+_WAITING_MAX: Final = 200_000
+"""About 50 MB on a side. Results of one record come together: what waits for long has no counterpart."""
 
 
 class Pairs(Generic[K]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any, Final
@@ -60,7 +60,7 @@ async def spans_since(settings: Settings, since_ms: int) -> dict[TopicPartition,
 
 async def read_spans(
     kafka: Mapping[str, Any], spans: Mapping[TopicPartition, Span]
-) -> AsyncIterator[tuple[TopicPartition, Records]]:
+) -> AsyncGenerator[tuple[TopicPartition, Records], None]:
     """The records of the spans, in order within each partition. A record that expires meanwhile is passed over.
 
     Raises BrokerError when nothing comes for a minute.

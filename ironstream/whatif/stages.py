@@ -7,8 +7,8 @@ which process was faster: equal versions make equal outcomes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, aclosing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +20,6 @@ from ironstream.contract import ID_HEADER, Condition, Topic
 from ironstream.engine.api import Chunk, LogicFactory, Record
 from ironstream.engine.database import StoreOptions
 from ironstream.engine.outbox import Outbox
-from ironstream.engine.records import Records
 from ironstream.errors import DecodeError
 from ironstream.schemas import Schemas
 from ironstream.settings import Settings
@@ -77,13 +76,14 @@ class Stages:
         """Both sides of every chunk of telemetry.raw."""
         schemas = Schemas(self._settings.schemas)
         factories = [telemetry.logic_factory(one, self._partitions, schemas) for one in self._topologies]
-        with ExitStack() as opened:
+        async with AsyncExitStack() as opened:
             sides = {
                 tp: [opened.enter_context(self._shadow("telemetry", side, tp, factories[side])) for side in SIDES]
                 for tp, span in spans.items()
                 if len(span)
             }
-            async for tp, records in read_spans(self._kafka, spans):
+            recorded = await opened.enter_async_context(aclosing(read_spans(self._kafka, spans)))
+            async for tp, records in recorded:
                 chunk = Chunk(Topic.TELEMETRY_RAW, tp.partition, without_changes(records))
                 if len(chunk.records):
                     for shadow in sides[tp]:
@@ -120,24 +120,23 @@ class Stages:
         for tp, span in spans.items():
             for side in SIDES:
                 names = [self._namespace.prefix + _handed_on(side, maker, topic) for maker in makers]
-                parts = {name: made[TopicPartition(name, tp.partition)] for name in names}
+                parts = {one: made[one] for one in (TopicPartition(name, tp.partition) for name in names)}
                 if not len(span) and not any(map(len, parts.values())):
                     continue
-                streams = [records_in(self._groups(tp, span), keep)]
-                streams += [
-                    records_in(self._groups(TopicPartition(name, tp.partition), part)) for name, part in parts.items()
-                ]
-                with self._shadow(agent, side, tp, factories[side]) as shadow:
+                async with AsyncExitStack() as opened:
+                    groups = [
+                        # closed before the topics are deleted: a consumer that is left may bring one back
+                        await opened.enter_async_context(aclosing(read_spans(self._kafka, {one: its})))
+                        for one, its in ((tp, span), *parts.items())
+                    ]
+                    streams = [records_in(group, keep if at == 0 else None) for at, group in enumerate(groups)]
+                    shadow = opened.enter_context(self._shadow(agent, side, tp, factories[side]))
                     async for records in in_groups(merged(streams), _GROUP):
                         shadow.apply(Chunk(topic, tp.partition, records))
                         await self._room()
             self._told(len(span))
             self._tally.settle()
         await self._written()
-
-    async def _groups(self, tp: TopicPartition, span: Span) -> AsyncIterator[Records]:
-        async for _, records in read_spans(self._kafka, {tp: span}):
-            yield without_changes(records)
 
     @contextmanager
     def _shadow(self, agent: str, side: int, tp: TopicPartition, factory: LogicFactory) -> Iterator[ShadowPartition]:

@@ -161,8 +161,9 @@ def test_a_plan_is_against_the_version_that_holds_or_an_older_one(
 
     assert main(["plan", str(other)]) == 0
     assert capsys.readouterr().out == f"Nothing changes: {other} means the same as version 2.\n"
-    assert main(["plan", str(other), "--version", "1"]) == 0
-    assert "condition.above: 80 → 70" in capsys.readouterr().out
+    assert main(["plan", str(other), "--version", "1", "--output", "json"]) == 0
+    (item,) = json.loads(capsys.readouterr().out)["items"]
+    assert item["fields"] == [{"field": "condition.above", "before": 80.0, "after": 70.0}]
     assert main(["plan", str(other), "--version", "7"]) == 2
     assert "There are: 1, 2." in capsys.readouterr().err
     assert main(["plan", "--version", "1", "--against", str(other)]) == 2

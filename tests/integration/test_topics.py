@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from ironstream.contract import Topic
 from ironstream.errors import BrokerError
 from ironstream.settings import Settings
-from ironstream.topics import DAY_MS, TopicSpec, describe, ensure_topics, topic_specs
+from ironstream.topics import DAY_MS, TopicSpec, delete_topics, describe, ensure_topics, topic_names, topic_specs
 
 SIZES_S = (1, 10, 60, 3600)
 
@@ -54,6 +54,16 @@ async def test_a_topic_with_other_settings_is_reported_and_left_as_it_is(deploym
     ]
     state = (await describe(deployment.bootstrap, [spec.name]))[spec.name]
     assert (state.partitions, state.config["retention.ms"]) == (2, "1000")
+
+
+async def test_topics_that_are_deleted_are_gone_and_missing_ones_are_no_error(deployment: Settings) -> None:
+    names = [deployment.topic(name) for name in ("one", "two", "three")]
+    await ensure_topics(deployment.bootstrap, [TopicSpec(name, 1) for name in names])
+
+    await delete_topics(deployment.bootstrap, [*names[:2], deployment.topic("never was")])
+
+    assert names[2] in await topic_names(deployment.bootstrap)
+    assert not set(names[:2]) & await topic_names(deployment.bootstrap)
 
 
 async def test_the_broker_stamps_raw_records_whatever_the_device_says(deployment: Settings) -> None:

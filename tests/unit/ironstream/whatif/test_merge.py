@@ -2,19 +2,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from aiokafka import TopicPartition
+
 from ironstream.engine.records import Records
 from ironstream.whatif.merge import in_groups, merged, records_in
 from tests.support.engine import record
 
 
-async def _stream(name: str, *times: int) -> AsyncIterator[Records]:
+async def _stream(name: str, *times: int) -> AsyncIterator[tuple[TopicPartition, Records]]:
     """Groups of two records, which are named and numbered."""
     records = [record(at, f"{name}{at}".encode(), b"", time) for at, time in enumerate(times)]
     for at in range(0, len(records), 2):
-        yield Records.of(records[at : at + 2])
+        yield TopicPartition("t", 0), Records.of(records[at : at + 2])
 
 
-async def _order(*streams: AsyncIterator[Records]) -> list[str]:
+async def _order(*streams: AsyncIterator[tuple[TopicPartition, Records]]) -> list[str]:
     return [(one.key or b"").decode() async for one in merged([records_in(stream) for stream in streams])]
 
 
