@@ -9,6 +9,8 @@ K = TypeVar("K", bound=Hashable)
 BEFORE: Final = 0
 AFTER: Final = 1
 SIDES: Final = (BEFORE, AFTER)
+_Waiting = int | tuple[int, ...]
+"""A digest; several where a key came again."""
 _WAITING_MAX: Final = 200_000
 """About 50 MB on a side. Results of one record come together: what waits for long has no counterpart."""
 
@@ -24,24 +26,37 @@ class Pairs(Generic[K]):
         self._lone = lone
         self._changed = changed
         self._most = most
-        self._waiting: tuple[dict[K, int], dict[K, int]] = ({}, {})
+        self._waiting: tuple[dict[K, _Waiting], dict[K, _Waiting]] = ({}, {})
 
     def add(self, side: int, key: K, digest: int) -> None:
-        """Take a result of a side."""
-        other = self._waiting[1 - side].pop(key, None)
+        """Take a result of a side. A key that comes again on a side is another result, paired in the order of both."""
+        others = self._waiting[1 - side]
+        other = others.pop(key, None)
         if other is None:
             own = self._waiting[side]
-            own[key] = digest
+            before = own.get(key)
+            own[key] = digest if before is None else (*_all(before), digest)
             if len(own) > self._most:
                 oldest = next(iter(own))
-                del own[oldest]
-                self._lone(side, oldest)
-        elif other != digest:
+                self._alone(side, oldest, own.pop(oldest))
+            return
+        first, *more = _all(other)
+        if more:
+            others[key] = tuple(more)
+        if first != digest:
             self._changed(key)
 
     def settle(self) -> None:
         """No counterpart comes any more for what is here."""
         for side, waiting in enumerate(self._waiting):
-            for key in waiting:
-                self._lone(side, key)
+            for key, digests in waiting.items():
+                self._alone(side, key, digests)
             waiting.clear()
+
+    def _alone(self, side: int, key: K, digests: _Waiting) -> None:
+        for _ in _all(digests):
+            self._lone(side, key)
+
+
+def _all(waiting: _Waiting) -> tuple[int, ...]:
+    return waiting if isinstance(waiting, tuple) else (waiting,)

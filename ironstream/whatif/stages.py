@@ -7,8 +7,9 @@ which process was faster: equal versions make equal outcomes.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, aclosing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from agents import alarms, events, telemetry
 from ironstream.alarm_codec import decode_alarm
 from ironstream.contract import ID_HEADER, Condition, Topic
-from ironstream.engine.api import Chunk, LogicFactory, Record
+from ironstream.engine.api import Chunk, LogicFactory, Record, Records
 from ironstream.engine.database import StoreOptions
 from ironstream.engine.outbox import Outbox
 from ironstream.errors import DecodeError
@@ -47,6 +48,17 @@ def shadow_topics() -> list[str]:
     return [
         _handed_on(side, agent, topic) for side in SIDES for agent, topics in _HANDED_ON.items() for topic in topics
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Merge:
+    """An agent whose log is put together: of what was recorded and is to be kept, and of what `makers` hand on."""
+
+    agent: str
+    topic: str
+    factories: list[LogicFactory]
+    makers: tuple[str, ...]
+    keep: Callable[[Record], bool]
 
 
 class Stages:
@@ -100,43 +112,53 @@ class Stages:
     async def events(self, spans: Mapping[TopicPartition, Span]) -> None:
         """Partition by partition of events.raw, with the statuses that telemetry handed on."""
         factories = [events.logic_factory(topology) for topology in self._topologies]
-        await self._merged("events", Topic.EVENTS_RAW, spans, factories, ("telemetry",), _is_no_status)
+        await self._merged(_Merge("events", Topic.EVENTS_RAW, factories, ("telemetry",), _is_no_status), spans)
 
     async def alarms(self, spans: Mapping[TopicPartition, Span]) -> None:
         """Partition by partition of alarms.raw: commands and external alarms, with the conditions of both agents."""
         factories = [alarms.logic_factory(topology) for topology in self._topologies]
-        await self._merged("alarms", Topic.ALARMS_RAW, spans, factories, ("telemetry", "events"), _is_no_condition)
+        makers = ("telemetry", "events")
+        await self._merged(_Merge("alarms", Topic.ALARMS_RAW, factories, makers, _is_no_condition), spans)
 
-    async def _merged(
-        self,
-        agent: str,
-        topic: str,
-        spans: Mapping[TopicPartition, Span],
-        factories: list[LogicFactory],
-        makers: tuple[str, ...],
-        keep: Callable[[Record], bool],
-    ) -> None:
-        made = await self._ends([_handed_on(side, maker, topic) for side in SIDES for maker in makers], spans)
+    async def _merged(self, of: _Merge, spans: Mapping[TopicPartition, Span]) -> None:
+        made = await self._ends([_handed_on(side, maker, of.topic) for side in SIDES for maker in of.makers], spans)
         for tp, span in spans.items():
-            for side in SIDES:
-                names = [self._namespace.prefix + _handed_on(side, maker, topic) for maker in makers]
-                parts = {one: made[one] for one in (TopicPartition(name, tp.partition) for name in names)}
-                if not len(span) and not any(map(len, parts.values())):
-                    continue
-                async with AsyncExitStack() as opened:
-                    groups = [
-                        # closed before the topics are deleted: a consumer that is left may bring one back
-                        await opened.enter_async_context(aclosing(read_spans(self._kafka, {one: its})))
-                        for one, its in ((tp, span), *parts.items())
-                    ]
-                    streams = [records_in(group, keep if at == 0 else None) for at, group in enumerate(groups)]
-                    shadow = opened.enter_context(self._shadow(agent, side, tp, factories[side]))
-                    async for records in in_groups(merged(streams), _GROUP):
-                        shadow.apply(Chunk(topic, tp.partition, records))
-                        await self._room()
+            async with AsyncExitStack() as opened:
+                sides = [(await self._log(opened, of, side, tp, span, made), side) for side in SIDES]
+                shadows = [opened.enter_context(self._shadow(of.agent, side, tp, of.factories[side])) for side in SIDES]
+                # in turn, so that what belongs together comes within moments and finds its counterpart
+                while sides:
+                    for one in list(sides):
+                        log, side = one
+                        records = await anext(log, None)
+                        if records is None:
+                            sides.remove(one)
+                        else:
+                            shadows[side].apply(Chunk(of.topic, tp.partition, records))
+                            await self._room()
             self._told(len(span))
             self._tally.settle()
         await self._written()
+
+    async def _log(
+        self,
+        opened: AsyncExitStack,
+        of: _Merge,
+        side: int,
+        tp: TopicPartition,
+        span: Span,
+        made: Mapping[TopicPartition, Span],
+    ) -> AsyncIterator[Records]:
+        """One side's log of a partition: what was recorded, and what its agents handed on."""
+        names = [self._namespace.prefix + _handed_on(side, maker, of.topic) for maker in of.makers]
+        parts = {tp: span} | {one: made[one] for one in (TopicPartition(name, tp.partition) for name in names)}
+        # closed before the topics are deleted: a consumer that is left may bring one back
+        groups = [
+            await opened.enter_async_context(aclosing(read_spans(self._kafka, {one: its})))
+            for one, its in parts.items()
+        ]
+        streams = [records_in(group, of.keep if at == 0 else None) for at, group in enumerate(groups)]
+        return in_groups(merged(streams), _GROUP)
 
     @contextmanager
     def _shadow(self, agent: str, side: int, tp: TopicPartition, factory: LogicFactory) -> Iterator[ShadowPartition]:

@@ -35,6 +35,18 @@ def test_beyond_the_limit_the_oldest_counts_as_alone() -> None:
     assert told.lone == [(BEFORE, "a"), (BEFORE, "b"), (BEFORE, "c")]
 
 
+def test_a_key_that_comes_again_on_a_side_is_another_result() -> None:
+    told = Told()
+    for side in (BEFORE, AFTER):
+        told.pairs.add(side, "a", 1)
+        told.pairs.add(side, "a", 2 + side)
+        told.pairs.add(side, "a", 9)
+    told.pairs.add(AFTER, "a", 9)
+    told.pairs.settle()
+
+    assert (told.lone, told.changed) == ([(AFTER, "a")], ["a"])
+
+
 @given(
     st.dictionaries(st.text(max_size=3), st.integers(0, 2)),
     st.dictionaries(st.text(max_size=3), st.integers(0, 2)),
