@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ironstream.topology import Topology
     from ironstream.whatif.report import Counts, Difference, RuleTransitions, SeriesTransitions
 
-_SHOWN_MAX: Final = 50
+_SHOWN_MAX: Final = 20
 """Series of a rule, and series in all, in the tables; JSON has all."""
 _SHORT_S: Final = 10.0
 """With a tick each second on every log, a recording that lacks more begins later than asked."""

@@ -12,7 +12,7 @@ from ironstream.engine.pieces import records_of_pieces
 from ironstream.engine.records import Records
 from ironstream.whatif.tally import Tally
 
-HANDED_ON: Final = (Topic.EVENTS_RAW, Topic.ALARMS_RAW)
+_HANDED_ON: Final = (Topic.EVENTS_RAW, Topic.ALARMS_RAW)
 
 
 class ShadowOutputs:
@@ -37,7 +37,7 @@ class ShadowOutputs:
 
     def send_many(self, topic: str, rows: Iterable[OutputRow]) -> None:
         """Take records for `topic`, in order."""
-        if topic in HANDED_ON:
+        if topic in _HANDED_ON:
             self._outbox.lane(self._prefix + topic, self._partition).extend(rows)
             return
         for _, _, value, headers in rows:

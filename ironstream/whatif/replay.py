@@ -16,10 +16,11 @@ from ironstream.engine.outbox import BATCH_BYTES, Outbox
 from ironstream.errors import BrokerError
 from ironstream.settings import Settings
 from ironstream.topology import Topology, compile_topology
+from ironstream.whatif.handed_on import shadow_topics
 from ironstream.whatif.namespace import shadow_namespace
 from ironstream.whatif.recording import SOURCES, Span, first_time_ms, spans_since
 from ironstream.whatif.report import Difference, Recording
-from ironstream.whatif.stages import Stages, shadow_topics
+from ironstream.whatif.stages import Stages
 from ironstream.whatif.tally import Tally
 
 _VERSION: Final = 0

@@ -16,15 +16,14 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents import alarms, events, telemetry
-from ironstream.alarm_codec import decode_alarm
-from ironstream.contract import ID_HEADER, Condition, Topic
+from ironstream.contract import Topic
 from ironstream.engine.api import Chunk, LogicFactory, Record, Records
 from ironstream.engine.database import StoreOptions
 from ironstream.engine.outbox import Outbox
-from ironstream.errors import DecodeError
 from ironstream.schemas import Schemas
 from ironstream.settings import Settings
 from ironstream.topology import CompiledTopology
+from ironstream.whatif.handed_on import SIDE_NAMES, handed_on, is_no_condition, is_no_status
 from ironstream.whatif.merge import in_groups, merged, records_in
 from ironstream.whatif.namespace import Namespace
 from ironstream.whatif.outputs import ShadowOutputs
@@ -33,21 +32,8 @@ from ironstream.whatif.recording import Span, read_spans, without_changes
 from ironstream.whatif.shadow import ShadowPartition
 from ironstream.whatif.tally import Tally
 
-SIDE_NAMES: Final = ("before", "after")
-_HANDED_ON: Final = {
-    "telemetry": (Topic.EVENTS_RAW, Topic.ALARMS_RAW),
-    "events": (Topic.ALARMS_RAW,),
-}
-"""By agent: topics that another agent takes what it makes from."""
 _GROUP: Final = 1_000
 _ROOM_S: Final = 120.0
-
-
-def shadow_topics() -> list[str]:
-    """Topics that a run needs, by their names within its namespace."""
-    return [
-        _handed_on(side, agent, topic) for side in SIDES for agent, topics in _HANDED_ON.items() for topic in topics
-    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,16 +98,16 @@ class Stages:
     async def events(self, spans: Mapping[TopicPartition, Span]) -> None:
         """Partition by partition of events.raw, with the statuses that telemetry handed on."""
         factories = [events.logic_factory(topology) for topology in self._topologies]
-        await self._merged(_Merge("events", Topic.EVENTS_RAW, factories, ("telemetry",), _is_no_status), spans)
+        await self._merged(_Merge("events", Topic.EVENTS_RAW, factories, ("telemetry",), is_no_status), spans)
 
     async def alarms(self, spans: Mapping[TopicPartition, Span]) -> None:
         """Partition by partition of alarms.raw: commands and external alarms, with the conditions of both agents."""
         factories = [alarms.logic_factory(topology) for topology in self._topologies]
         makers = ("telemetry", "events")
-        await self._merged(_Merge("alarms", Topic.ALARMS_RAW, factories, makers, _is_no_condition), spans)
+        await self._merged(_Merge("alarms", Topic.ALARMS_RAW, factories, makers, is_no_condition), spans)
 
     async def _merged(self, of: _Merge, spans: Mapping[TopicPartition, Span]) -> None:
-        made = await self._ends([_handed_on(side, maker, of.topic) for side in SIDES for maker in of.makers], spans)
+        made = await self._ends([handed_on(side, maker, of.topic) for side in SIDES for maker in of.makers], spans)
         for tp, span in spans.items():
             async with AsyncExitStack() as opened:
                 sides = [(await self._log(opened, of, side, tp, span, made), side) for side in SIDES]
@@ -150,7 +136,7 @@ class Stages:
         made: Mapping[TopicPartition, Span],
     ) -> AsyncIterator[Records]:
         """One side's log of a partition: what was recorded, and what its agents handed on."""
-        names = [self._namespace.prefix + _handed_on(side, maker, of.topic) for maker in of.makers]
+        names = [self._namespace.prefix + handed_on(side, maker, of.topic) for maker in of.makers]
         parts = {tp: span} | {one: made[one] for one in (TopicPartition(name, tp.partition) for name in names)}
         # closed before the topics are deleted: a consumer that is left may bring one back
         groups = [
@@ -190,23 +176,3 @@ class Stages:
         """Wait for all that was handed on to be on its topic."""
         for number in range(self._partitions):
             await asyncio.gather(*self._outbox.unsent(number))
-
-
-def _handed_on(side: int, agent: str, topic: str) -> str:
-    return f"{SIDE_NAMES[side]}.{agent}.{topic}"
-
-
-def _is_no_status(record: Record) -> bool:
-    """Statuses in readings were handed on by the telemetry agent; the replay's own does so again."""
-    name = next((value for header, value in record.headers if header == ID_HEADER), b"")
-    return not (name.startswith(f"{Topic.TELEMETRY_RAW}/".encode()) and name.endswith(b"/status"))
-
-
-def _is_no_condition(record: Record) -> bool:
-    """Conditions are what the rules of the version that held then found; the replay's own agents find theirs."""
-    if b'"condition"' not in (record.value or b""):
-        return True
-    try:
-        return not isinstance(decode_alarm(record.value), Condition)
-    except DecodeError:
-        return True
