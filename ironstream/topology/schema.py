@@ -57,8 +57,9 @@ One file declares the plant: tenants, sites, assets and their parameters, the pi
 watch them and the sinks that store what comes of it. `ironstream check` names every fault with line, column and mend;
 editors complete and check it by `topology.schema.json` (first line
 `# yaml-language-server: $schema=topology.schema.json`). The file at the root of the repository is an example of
-everything below but `sinks`, whose kinds have [a page of their own](sinks.md). An edit takes effect with
-`ironstream apply`, without a restart: see [changing the plant](changes.md).
+everything below but `sinks`, whose kinds have [a page of their own](sinks.md). What an edit would
+change (`ironstream plan`), what it would have made of the last hour (`--replay 1h`), and how it takes effect without a
+restart (`ironstream apply`) is told in [changing the plant](changes.md).
 
 - It is YAML 1.2: `on`, `yes` and `no` are texts, booleans are `true` and `false`. One document, UTF-8, at most 4 MiB,
   32 levels deep. Keys may not be doubled, tags and merge keys are refused, and anchors are meant for a few values only:
