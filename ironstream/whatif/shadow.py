@@ -33,7 +33,9 @@ class ShadowPartition:
 
     def apply(self, chunk: Chunk) -> None:
         """Take a chunk, and commit when it is time."""
+        self.outputs.begin(chunk)
         self._logic.apply(chunk, self.outputs)
+        self.outputs.end()
         self._uncommitted += len(chunk.records)
         if self._uncommitted >= _COMMIT_RECORDS:
             self._commit(chunk.next_offset)
