@@ -76,8 +76,10 @@ class ShadowOutputs:
         self.clean.extend(records_of_pieces(pieces))
 
     def _caused_ms(self, row: OutputRow) -> int:
-        """When the record came that caused a condition. The agent says when the last of those came that it took at once,
-        which are few where a worker keeps up, and many here: an operator's command may be in between.
+        """When the record came that caused a condition.
+
+        The agent says when the last of those came that it took at once. These are few where a worker keeps up, and many
+        here: an operator's command may be in between.
         """
         assert self._chunk is not None
         cause = _decode(row[2] or b"{}").evidence

@@ -39,7 +39,8 @@ def test_a_condition_goes_on_with_the_time_of_its_cause_in_the_order_of_causes()
     out.end()
 
     # what has no cause in the chunk has the time that the agent gave it
-    assert [(row[0], json.loads(row[2] or b"")["evidence"]["offset"]) for row in lanes.rows["shadow.alarms.raw", 2]] == [
+    handed_on = [(time, json.loads(value or b"")) for time, _, value, _ in lanes.rows["shadow.alarms.raw", 2]]
+    assert [(time, said["evidence"]["offset"]) for time, said in handed_on] == [
         (1_005, 5), (1_009, 9), (2_000, 7), (2_000, 6),
     ]  # fmt: skip
 
