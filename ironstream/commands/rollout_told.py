@@ -28,8 +28,8 @@ def tell(change: Change | None, version: Version, output: Output = Output.TABLE)
         out().print(f"Version {version.number} holds already: nothing changes.", style="green")
     else:
         before = "" if change.before is None else f", before it {change.before}"
-        where = "" if version.gateway is None else f" for gateway {version.gateway}, with version {version.candidate},"
-        out().print(f"Version {version.number} holds now{where} (change {change.number}{before}).", style="green")
+        where = "" if version.gateway is None else f": gateway {version.gateway} tries version {version.candidate}"
+        out().print(f"Version {version.number} holds now (change {change.number}{before}){where}.", style="green")
 
 
 def tell_silent(answers: Answers, console: Console) -> None:

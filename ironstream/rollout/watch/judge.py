@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import sqrt
 from typing import Final
@@ -20,8 +20,8 @@ class Health:
     """What came of the assets of a canary in some time.
 
     `refused` and `bad` count readings by reason; both are among `readings`. `series` is how many were heard in the time
-    before and not silent at its end, `silent` which of these are silent now. `is_late`: the workers are behind by more
-    than the limit.
+    before and not silent at its end, `silent` which of these are silent now, `spoiled` which of the others have most of
+    their readings refused. `is_late`: the workers are behind by more than the limit.
     """
 
     readings: int = 0
@@ -29,6 +29,7 @@ class Health:
     bad: Mapping[str, int] = field(default_factory=dict)
     series: int = 0
     silent: tuple[str, ...] = ()
+    spoiled: tuple[str, ...] = ()
     is_late: bool = False
 
 
@@ -55,9 +56,16 @@ def _broken(before: Health, since: Health, limits: Canary, is_over: bool) -> Ite
                     f"{_percent(share)} of {since.readings} readings are {what} ({_reasons(now)}), "
                     f"{_percent(former)} of {before.readings} were before"
                 )
-    if since.silent and len(since.silent) / since.series > limits.max_silent_share:
-        names = ", ".join(since.silent[:_NAMED]) + ", …" * (len(since.silent) > _NAMED)
-        yield f"{len(since.silent)} of {since.series} series have fallen silent ({names})"
+    if (since.silent or since.spoiled) and (
+        len(since.silent) + len(since.spoiled) > limits.max_silent_share * since.series
+    ):
+        if since.silent:
+            yield f"{len(since.silent)} of {since.series} series have fallen silent ({_first(since.silent)})"
+        if since.spoiled:
+            yield (
+                f"{len(since.spoiled)} of {since.series} series have most of their readings refused "
+                f"({_first(since.spoiled)})"
+            )
     if since.is_late and not before.is_late:
         yield f"the workers are more than {limits.max_lag_s:g} s behind, and were not before"
 
@@ -70,6 +78,10 @@ def _at_least(share: float, count: int) -> float:
     """What a share is at least that was seen among so many (Wilson's lower bound)."""
     spread = _DEVIATIONS**2 / count
     return (share + spread / 2 - sqrt(spread * (share * (1 - share) + spread / 4))) / (1 + spread)
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + ", …" * (len(names) > _NAMED)
 
 
 def _percent(share: float) -> str:

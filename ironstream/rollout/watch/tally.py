@@ -16,12 +16,18 @@ from ironstream.topology.model import Canary
 _OF_QUALITY: Final = frozenset(("range", "not_a_number", "time_out_of_range", "device_quality"))
 """Reasons of dead letters that a value is at fault for; all others are refusals of the record."""
 _PAUSES: Final = 3
+_FEW: Final = 5
+"""Fewer readings than this of a series do not tell that most of them are refused."""
 
 
 @dataclass(slots=True)
 class _Side:
     readings: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def mostly_refused(self) -> bool:
+        return 2 * self.reasons.total() > self.readings
 
 
 @dataclass(slots=True)
@@ -32,6 +38,13 @@ class _Heard:
     last_ms: int
     pause_ms: int = 0
     """The longest between two readings before the change; 0: there was one reading."""
+    before: _Side = field(default_factory=_Side)
+    since: _Side = field(default_factory=_Side)
+
+    @property
+    def is_spoiled(self) -> bool:
+        """Whether most of its readings are refused, and were not before."""
+        return self.since.readings >= _FEW and self.since.mostly_refused and not self.before.mostly_refused
 
 
 class Tally:
@@ -48,7 +61,7 @@ class Tally:
         self._limits = limits
         self._before, self._since = _Side(), _Side()
         self._heard: dict[str, _Heard] = {}
-        self._waiting: list[tuple[int, str]] = []
+        self._waiting: list[tuple[int, str, str]] = []
         self._told: set[tuple[int, str, str]] = set()
 
     @property
@@ -87,23 +100,23 @@ class Tally:
 
     def dead_letter(self, offset: int, reason: str, detail: str = "") -> None:
         """The record of telemetry.raw at `offset` was refused. It counts once that record has been read, and once: a
-        worker that takes over may write it again.
+        worker that takes over may write it again. The `detail` names the series first, where its value is at fault.
         """
         told = offset, reason, detail
         if offset >= self._first and told not in self._told:
             self._told.add(told)
-            self._waiting.append((offset, reason))
+            self._waiting.append((offset, reason, detail.partition(": ")[0]))
 
     def _hear(self, name: str, append_ms: int) -> None:
         heard = self._heard.get(name)
         if self.switched_ms is None:
             if heard is None:
-                self._heard[name] = _Heard(append_ms, append_ms)
-                return
+                heard = self._heard[name] = _Heard(append_ms, append_ms)
             heard.pause_ms = max(heard.pause_ms, append_ms - heard.last_ms)
             heard.before_ms = append_ms
         if heard is not None:
             heard.last_ms = append_ms
+            self._side_of(heard).readings += 1
 
     def health(self, interval_ms: Callable[[str], int | None]) -> tuple[Health, Health]:
         """Before and since. `interval_ms` is what is expected between two readings of a series, 0 where nobody knows;
@@ -114,7 +127,7 @@ class Tally:
         if self.switched_ms is None or self.end_ms is None:
             return before, since
         now_ms = min(self.clock_ms, self.end_ms)
-        series, silent = 0, []
+        series, silent, spoiled = 0, [], []
         for name, heard in self._heard.items():
             patience_ms = self._patience_ms(heard, interval_ms(name))
             pause_ms = self.switched_ms - heard.before_ms
@@ -123,7 +136,9 @@ class Tally:
                 series += 1
                 if now_ms - heard.last_ms > max(patience_ms, _PAUSES * pause_ms):
                     silent.append(name)
-        return before, replace(since, series=series, silent=tuple(sorted(silent)))
+                elif heard.is_spoiled:
+                    spoiled.append(name)
+        return before, replace(since, series=series, silent=tuple(sorted(silent)), spoiled=tuple(sorted(spoiled)))
 
     def _is_after(self, append_ms: int) -> bool:
         return self.end_ms is not None and append_ms > self.end_ms
@@ -136,11 +151,16 @@ class Tally:
 
     def _settle(self) -> None:
         early = [one for one in self._waiting if one[0] >= self.position]
-        for offset, reason in self._waiting:
+        for offset, reason, name in self._waiting:
             if offset < self.position and (self._ended_at is None or offset < self._ended_at):
-                side = self._before if self.switched_ms is None or offset < self._switched_at else self._since
-                side.reasons[reason] += 1
+                is_before = self.switched_ms is None or offset < self._switched_at
+                (self._before if is_before else self._since).reasons[reason] += 1
+                if (heard := self._heard.get(name)) is not None:
+                    (heard.before if is_before else heard.since).reasons[reason] += 1
         self._waiting = early
+
+    def _side_of(self, heard: _Heard) -> _Side:
+        return heard.before if self.switched_ms is None else heard.since
 
 
 def _health(side: _Side) -> Health:
@@ -158,5 +178,6 @@ def together(parts: Iterable[Health]) -> Health:
         bad=sum((Counter(one.bad) for one in parts), Counter()),
         series=sum(one.series for one in parts),
         silent=tuple(sorted(name for one in parts for name in one.silent)),
+        spoiled=tuple(sorted(name for one in parts for name in one.spoiled)),
         is_late=any(one.is_late for one in parts),
     )

@@ -31,7 +31,9 @@ class Canary(Part):
     )
     max_bad_share: Share = Field(default=0.05, description="How much the share of readings that are BAD may grow.")
     max_silent_share: Share = Field(
-        default=0.1, description="Share of the series heard before that may fall silent; not those that are given up."
+        default=0.1,
+        description="Share of the series heard before that may fall silent, or have most of their readings refused; "
+        "not those that are given up.",
     )
     silent_after_s: PositiveSeconds = Field(
         default=15,

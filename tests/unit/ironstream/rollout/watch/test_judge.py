@@ -12,7 +12,7 @@ GOOD = Health(readings=600)
 
 
 def names(reasons: list[str]) -> list[str]:
-    return [word for reason in reasons for word in ("refused", "BAD", "silent", "behind") if word in reason]
+    return [word for reason in reasons for word in ("are refused", "BAD", "silent", "most", "behind") if word in reason]
 
 
 @pytest.mark.parametrize(
@@ -21,10 +21,13 @@ def names(reasons: list[str]) -> list[str]:
         (Health(600), []),
         (Health(600, bad={"range": 600}), ["BAD"]),
         (Health(600, bad={"range": 29}), []),
-        (Health(600, refused={"malformed": 40}), ["refused"]),
-        (Health(600, refused={"malformed": 40}, bad={"range": 90}), ["refused", "BAD"]),
+        (Health(600, refused={"malformed": 40}), ["are refused"]),
+        (Health(600, refused={"malformed": 40}, bad={"range": 90}), ["are refused", "BAD"]),
         (Health(600, series=10, silent=("a", "b")), ["silent"]),
         (Health(600, series=20, silent=("a", "b")), []),
+        (Health(600, series=10, spoiled=("a", "b")), ["most"]),
+        (Health(600, series=20, silent=("a", "b"), spoiled=("c",)), ["silent", "most"]),
+        (Health(600, series=30, silent=("a", "b"), spoiled=("c",)), []),
         (Health(600, is_late=True), ["behind"]),
         (Health(LEAST - 1, bad={"range": LEAST - 1}), []),
         (Health(LEAST, bad={"range": LEAST}), ["BAD"]),
@@ -53,7 +56,9 @@ def test_a_reason_has_its_figures() -> None:
 
 
 _COUNTS = st.dictionaries(st.sampled_from(["range", "malformed"]), st.integers(0, 50))
-_HEALTH = st.builds(Health, st.integers(100, 500), _COUNTS, _COUNTS, st.just(0), st.just(()), st.booleans())
+_HEALTH = st.builds(
+    Health, st.integers(100, 500), _COUNTS, _COUNTS, st.just(0), st.just(()), st.just(()), st.booleans()
+)
 
 
 @given(_HEALTH, st.booleans())

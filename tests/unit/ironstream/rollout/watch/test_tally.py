@@ -90,6 +90,24 @@ def test_a_series_is_silent_after_three_of_its_longest_pauses_by_the_logs_clock(
     assert log.health()[1].silent == (B,)
 
 
+def test_a_series_is_spoiled_when_most_of_its_readings_are_refused_that_were_not_before() -> None:
+    log = Log()
+    c = "t/s/c/p"
+    for at_s in range(4):
+        log.reading(at_s, A, B)
+        log.tally.dead_letter(log.reading(at_s, c), "range", f"{c}: value 99")
+    log.switch(4)
+    for at_s in range(4, 10):
+        log.tally.dead_letter(log.reading(at_s, A), "range", f"{A}: value 99")
+        log.tally.dead_letter(log.reading(at_s, c), "range", f"{c}: value 99")
+        offset = log.reading(at_s, B)
+        if at_s < 6:
+            log.tally.dead_letter(offset, "range", f"{B}: value 99")
+        if at_s == 7:
+            assert log.health()[1].spoiled == ()
+    assert (log.health()[1].spoiled, log.health()[1].silent) == ((A,), ())
+
+
 def test_what_was_silent_before_or_begins_since_is_not_waited_for() -> None:
     log = Log()
     log.reading(0.1, B)
