@@ -30,8 +30,8 @@ check` names every fault with its line. A secret is written `${secret:NAME}`.
   read it.
 - `ironstream adapter tags export NAME [FILE]` writes the tags as CSV, or as a spreadsheet into a
   FILE.xlsx.
-- `ironstream adapter tags import NAME FILE` checks such a list and shows what it would change in topology.yaml; with
-  `--write` it changes it.
+- `ironstream adapter tags import NAME FILE` checks such a list and shows what it would change in the file that declares
+  the pipeline; with `--write` it changes it.
 
 `test` and `browse` do without a pipeline too: `--adapter KIND --set FIELD=VALUE`.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel
 
@@ -38,3 +38,8 @@ ADAPTERS: Final[Mapping[str, AdapterKind]] = Lazy(_KINDS)
 
 CONFIG_MODELS: Final[Mapping[str, type[BaseModel]]] = _ConfigModels()
 """What the check of topology.yaml validates the `config` of each pipeline with."""
+
+
+def is_polled(adapter: str, config: Mapping[str, Any]) -> bool:
+    """Whether a pipeline of this adapter asks its device; False: the device sends by itself, or nobody knows."""
+    return adapter in ADAPTERS and ADAPTERS[adapter].polled(config)

@@ -27,5 +27,5 @@ def _modbus_rtu(config: Any) -> Adapter:
     return modbus_rtu(config)
 
 
-TCP: Final = AdapterKind(ModbusTcpConfig, Tag, _modbus_tcp, tcp_from_mapping, _ANY)
-RTU: Final = AdapterKind(ModbusRtuConfig, Tag, _modbus_rtu, rtu_from_mapping, _ANY)
+TCP: Final = AdapterKind(ModbusTcpConfig, Tag, _modbus_tcp, tcp_from_mapping, _ANY, polled=lambda config: True)
+RTU: Final = AdapterKind(ModbusRtuConfig, Tag, _modbus_rtu, rtu_from_mapping, _ANY, polled=lambda config: True)

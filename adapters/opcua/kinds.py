@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
-from adapters.opcua.config import OpcUaConfig, Tag
+from adapters.opcua.config import Mode, OpcUaConfig, Tag
 from adapters.opcua.mapping import opcua_from_mapping
 from ironstream.gateway.adapter import Adapter, AdapterKind
 
@@ -19,4 +20,8 @@ def _opcua(config: Any) -> Adapter:
     return opcua(config)
 
 
-OPCUA: Final = AdapterKind(OpcUaConfig, Tag, _opcua, opcua_from_mapping, _ANY)
+def _is_polled(config: Mapping[str, Any]) -> bool:
+    return config.get("mode") == Mode.POLL
+
+
+OPCUA: Final = AdapterKind(OpcUaConfig, Tag, _opcua, opcua_from_mapping, _ANY, polled=_is_polled)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,10 +13,11 @@ from ironstream.commands.lists import (
     ModeOption,
     TargetArgument,
     WriteOption,
-    bytes_of,
     export_list,
     import_list,
     tell,
+    tree_at,
+    write_files,
 )
 from ironstream.commands.options import OutputOption, TopologyOption, export_settings, settings_of
 from ironstream.commands.output import Output, err
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from ironstream.gateway.adapter import AdapterKind
+    from ironstream.topology.lists.places import Tree
 
 app = typer.Typer(no_args_is_help=True, help="Lists of tags as CSV and spreadsheets.")
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="Id of a pipeline of topology.yaml.")]
@@ -67,10 +68,11 @@ def import_tags(
     topology: TopologyOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Check a list of tags, and show what it would change in a pipeline of topology.yaml, or change it.
+    """Check a list of tags, and show what it would change in a pipeline of the topology, or change it.
 
     Every line at fault is named at once, and topology.yaml with the new tags must pass its check, before anything is
-    changed. Comments and all else in topology.yaml stay as they are. To delete, the names are enough.
+    changed. The file that declares the pipeline is changed, and comments and all else in it stay as they are. To
+    delete, the names are enough.
 
     Examples:
 
@@ -80,37 +82,24 @@ def import_tags(
     """
     export_settings(topology=topology)
     from adapters.registry import ADAPTERS
-    from ironstream.topology.lists.plan import tags_of
-    from ironstream.topology.write import replace_file
 
     path = settings_of().topology
-    data = bytes_of(path, "topology.yaml")
-    kind = _kind_of(data, path, name, ADAPTERS)
-    plan, listed = import_list(path, data, tags_of(data, str(path), name), kind.tag_model, file, mode, "tag")
+    tree = tree_at(path)
+    kind = _kind_of(tree, name, ADAPTERS)
+    plan, listed = import_list(tree, tree.tags_of(name), kind.tag_model, file, mode, "tag")
     if write and plan.changes:
-        replace_file(path, plan.data, data)
+        write_files(path, tree, plan)
     tell({"pipeline": name}, path, plan, listed, written=write, output=output)
 
 
-def _kind_of(data: bytes, path: Path, name: str, adapters: Mapping[str, AdapterKind]) -> AdapterKind:
+def _kind_of(tree: Tree, name: str, adapters: Mapping[str, AdapterKind]) -> AdapterKind:
     """The kind of the pipeline's adapter; the tags in the file may be at fault, for the list may mend them."""
-    from ironstream.topology.load import load
-
-    root, faults = load(data, str(path))
-    if root is None:
-        raise ConfigurationError("\n".join(map(str, faults)), "Mend the lines above.")
-    pipelines = root.data().get("pipelines")
-    named = (
-        {p.get("id"): p.get("adapter") for p in pipelines if isinstance(p, dict)} if isinstance(pipelines, list) else {}
-    )
-    if name not in named:
-        raise ConfigurationError(
-            f"{path} has no pipeline {name}.", f"There are: {', '.join(map(str, named)) or 'none'}."
-        )
-    kind = adapters.get(str(named[name]))
+    node = tree.pipeline(name).child("adapter")
+    adapter = None if node is None else node.value
+    kind = adapters.get(str(adapter))
     if kind is None:
         raise ConfigurationError(
-            f"{path}: pipeline {name}: there is no adapter {named[name]!r}.",
+            f"{tree.shown(tree.sources.root)}: pipeline {name}: there is no adapter {adapter!r}.",
             f"There are: {', '.join(sorted(adapters))}.",
         )
     return kind

@@ -9,10 +9,11 @@ from ironstream.commands.lists import (
     ModeOption,
     TargetArgument,
     WriteOption,
-    bytes_of,
     export_list,
     import_list,
     tell,
+    tree_at,
+    write_files,
 )
 from ironstream.commands.options import OutputOption, TopologyOption, export_settings, settings_of
 from ironstream.commands.output import Output
@@ -49,10 +50,11 @@ def import_rules(
     topology: TopologyOption = None,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Check a list of alarm rules, and show what it would change in topology.yaml, or change it.
+    """Check a list of alarm rules, and show what it would change in the topology, or change it.
 
     Every line at fault is named at once, and topology.yaml with the new rules must pass its check, before anything is
-    changed. Comments and all else in topology.yaml stay as they are. To delete, the ids are enough.
+    changed. A rule is changed in the file that declares it, and a new one goes into topology.yaml; comments and all
+    else in the files stay as they are. To delete, the ids are enough.
 
     Examples:
 
@@ -61,13 +63,11 @@ def import_rules(
       ironstream alarms rules import retired.csv --mode delete --write
     """
     export_settings(topology=topology)
-    from ironstream.topology.lists.plan import ALARMS
     from ironstream.topology.model import Alarm
-    from ironstream.topology.write import replace_file
 
     path = settings_of().topology
-    data = bytes_of(path, "topology.yaml")
-    plan, listed = import_list(path, data, ALARMS, Alarm, file, mode, "rule")
+    tree = tree_at(path)
+    plan, listed = import_list(tree, tree.alarms(), Alarm, file, mode, "rule")
     if write and plan.changes:
-        replace_file(path, plan.data, data)
+        write_files(path, tree, plan)
     tell({"list": "alarms"}, path, plan, listed, written=write, output=output)

@@ -17,8 +17,8 @@ from ironstream.topology.lists.changes import Changes, Mode, changes_of, names_o
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from ironstream.topology.lists.places import ListPlace, Tree
     from ironstream.topology.lists.plan import ImportPlan
-    from ironstream.topology.lists.plan import Path as ListPath
     from ironstream.topology.lists.rows import Row
 
 _MAX_BYTES: Final = 64 * 1024 * 1024
@@ -66,9 +66,9 @@ def export_list(values: Sequence[BaseModel], model: type[BaseModel], file: Path 
 
 
 def import_list(
-    topology: Path, data: bytes, path: ListPath, model: type[BaseModel], file: Path, mode: Mode, word: str
+    tree: Tree, place: ListPlace, model: type[BaseModel], file: Path, mode: Mode, word: str
 ) -> tuple[ImportPlan, int]:
-    """What the list in `file` makes of the topology file `data`, and how many entries it has.
+    """What the list in `file` makes of the topology `tree`, and how many entries it has.
 
     Raises ConfigurationError naming every fault by its line and column.
     """
@@ -94,15 +94,32 @@ def import_list(
         if not listed:
             raise ConfigurationError(f"{file} has no {word}s.", "Write at least one line below the header.")
         bar.update(reading, total=listed, completed=listed)
-        bar.add_task(f"checking {topology.name} with them", total=None)
+        bar.add_task(f"checking {tree.sources.root} with them", total=None)
 
         def changes(current: Sequence[Any]) -> Changes:
             if mode is Mode.DELETE:
                 return without(current, named, model, str(file), word)
             return changes_of(current, entries, model, str(file), mode, word)
 
-        made = plan_import(data, str(topology), path, changes, str(file), models=CONFIG_MODELS, sinks=SINKS)
+        made = plan_import(tree, place, changes, str(file), models=CONFIG_MODELS, sinks=SINKS)
         return made, listed
+
+
+def tree_at(path: Path) -> Tree:
+    """The topology file with those that it includes. Raises TopologyError."""
+    from ironstream.topology import read_sources
+    from ironstream.topology.lists.places import Tree
+
+    return Tree(read_sources(path), str(path.parent))
+
+
+def write_files(path: Path, tree: Tree, plan: ImportPlan) -> None:
+    """Put the changed files in the place of those that were read. Raises ConfigurationError when one cannot be."""
+    from ironstream.topology.write import Replacement, replace_files
+
+    replace_files(
+        [Replacement(path.parent / name, data, tree.sources.files[name]) for name, data in plan.files.items()]
+    )
 
 
 def tell(subject: dict[str, str], path: Path, plan: ImportPlan, listed: int, *, written: bool, output: Output) -> None:
@@ -113,6 +130,7 @@ def tell(subject: dict[str, str], path: Path, plan: ImportPlan, listed: int, *, 
             {
                 **subject,
                 "file": str(path),
+                "files": [str(path.parent / name) for name in plan.files],
                 "listed": listed,
                 "written": written and bool(changes),
                 "added": changes.added,
@@ -145,7 +163,8 @@ def tell(subject: dict[str, str], path: Path, plan: ImportPlan, listed: int, *, 
     if not changes:
         console.print(f"{path} has this list already", markup=False)
     elif written:
-        console.print(Text(f"{path} is written", style="bold green"))
+        for name in plan.files:
+            console.print(Text(f"{path.parent / name} is written", style="bold green"))
     else:
         console.print(Text("Nothing is written yet: --write does it.", style="bold"))
 

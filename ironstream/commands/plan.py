@@ -74,6 +74,7 @@ def plan(
       ironstream plan plant.yaml --against topology.yaml --output json
     """
     # what a check needs is costly to import, which every other command would pay for
+    from adapters.registry import is_polled
     from ironstream.sinks.registry import SINKS
     from ironstream.topology.plan import plan as plan_of
 
@@ -89,7 +90,7 @@ def plan(
             "No topology holds yet, so there is nothing to run the candidate against.",
             "Name a file with --against, or apply one first.",
         )
-    made = plan_of(before.topology, candidate, sinks=SINKS)
+    made = plan_of(before.topology, candidate, sinks=SINKS, polled=is_polled)
     told = {"before": before.name, "after": str(path), **_fields(made)}
     if output is Output.TABLE:
         _show(made, before.name, str(path))

@@ -237,6 +237,7 @@ class AdapterKind:
     `config_model` has the field `tags`, a list of `tag_model`. `from_mapping(source, mapping)` turns the `source` and
     `mapping` of CONFIG_JSON into what `config_model` reads, and raises ConfigurationError naming every fault of them.
     `blank` is what a configuration needs beside the address of its device while no tag is known: enough to browse.
+    `polled(config)` is what `Adapter.paced` will be with this `config` of a pipeline, which need not be validated.
     """
 
     config_model: type[BaseModel]
@@ -244,3 +245,4 @@ class AdapterKind:
     factory: Callable[[Any], Adapter]
     from_mapping: Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]
     blank: Mapping[str, Any] = field(default_factory=dict)
+    polled: Callable[[Mapping[str, Any]], bool] = lambda config: False

@@ -1,12 +1,42 @@
-"""Puts a changed topology file in the place of the old one: whole, or not at all."""
+"""Puts changed topology files in the place of the old ones: each whole, or not at all."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from ironstream.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Replacement:
+    """A file, what to put in its place, and what it must still have."""
+
+    path: Path
+    data: bytes
+    expected: bytes
+
+
+def replace_files(replacements: Sequence[Replacement]) -> None:
+    """`replace_file` for several: when one cannot be replaced, those before it get back what they had.
+
+    Each file is whole at any time; a crash in between leaves some of them changed.
+    """
+    done: list[Replacement] = []
+    try:
+        for one in replacements:
+            replace_file(one.path, one.data, one.expected)
+            done.append(one)
+    except ConfigurationError:
+        for one in reversed(done):
+            # whoever has changed it in this moment has seen what was written, and keeps what they made of it
+            with suppress(ConfigurationError):
+                replace_file(one.path, one.expected, one.data)
+        raise
 
 
 def replace_file(path: Path, data: bytes, expected: bytes) -> None:

@@ -245,6 +245,7 @@ async def test_the_log_goes_to_its_topic_as_structured_json(bench: Bench) -> Non
 async def test_a_constructor_does_no_io_and_test_reads_once(bench: Bench) -> None:
     kind = ADAPTERS[bench.adapter]
     adapter = kind.factory(kind.config_model.model_validate(bench.config()))
+    assert adapter.paced is kind.polled(bench.config())
     received = await read_once(adapter)
     assert {s.parameter: s.value for s in received.samples} == {"a": 1, "running": True, "text": "OK!!", "b": 2}
     await bench.stop()

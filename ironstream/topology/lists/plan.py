@@ -1,4 +1,4 @@
-"""What importing a list would make of topology.yaml, checked as a whole before anything is changed. Pure."""
+"""What importing a list would make of a topology, checked as a whole before anything is changed. Pure."""
 
 from __future__ import annotations
 
@@ -9,83 +9,80 @@ from itertools import takewhile
 from typing import Any
 
 from ironstream.errors import ConfigurationError
-from ironstream.topology.check import AdapterModels, check_text, no_collection
-from ironstream.topology.edit import Kept, NotEditableError, with_items
-from ironstream.topology.faults import Fault, TopologyError, format_path
+from ironstream.topology.check import AdapterModels, check_sources, no_collection
+from ironstream.topology.edit import Item, Kept, NotEditableError, with_items
+from ironstream.topology.faults import Fault, format_path
 from ironstream.topology.lists.changes import Changes
-from ironstream.topology.load import load
+from ironstream.topology.lists.places import ListPlace, Part, Path, Tree
 from ironstream.topology.model import Topology
 from ironstream.topology.sinks import SinkSorts
-
-Path = tuple[str | int, ...]
-ALARMS: Path = ("alarms",)
 
 
 @dataclass(frozen=True, slots=True)
 class ImportPlan:
-    """The changes, the whole file with them, and the warnings about what was listed."""
+    """The changes, the new text of each file that they change, by its name, and the warnings about what was listed."""
 
     changes: Changes
-    data: bytes
+    files: dict[str, bytes]
     warnings: list[Fault]
-
-
-def tags_of(data: bytes, filename: str, pipeline_id: str) -> Path:
-    """Where the tags of a pipeline stand in the file. Raises ConfigurationError when there is no such pipeline."""
-    root, faults = load(data, filename)
-    pipelines = root.data().get("pipelines") if root is not None and not faults else ()
-    for place, pipeline in enumerate(pipelines if isinstance(pipelines, list) else ()):
-        if isinstance(pipeline, dict) and pipeline.get("id") == pipeline_id:
-            return ("pipelines", place, "config", "tags")
-    if faults:
-        raise TopologyError("\n".join(map(str, faults)), faults, "mend the topology file first")
-    raise ConfigurationError(f"{filename} has no pipeline {pipeline_id}.", "`ironstream check` looks at the file.")
 
 
 @no_collection()
 def plan_import(
-    data: bytes,
-    filename: str,
-    path: Path,
+    tree: Tree,
+    place: ListPlace,
     changes: Callable[[Sequence[Any]], Changes],
     list_name: str,
     *,
     models: AdapterModels,
     sinks: SinkSorts | None = None,
 ) -> ImportPlan:
-    """The topology file `data` with the list at `path` changed; `changes` is told the entries that stand there.
+    """The topology `tree` with the list at `place` changed; `changes` is told the entries that stand there.
 
-    The new file has passed the check of topology.yaml, and differs from the old one in this list alone. Raises
-    ConfigurationError naming every fault: of the list by its lines, else by those of the topology file.
+    An entry is changed in the file that has it, and what is new goes into the first of them. The topology has passed
+    its check then, and differs from the old one in this list alone. Raises ConfigurationError naming every fault: of
+    the list by its lines, else by those of the topology's files.
     """
-    root, faults = load(data, filename)
-    if root is None or faults:
-        raise TopologyError("\n".join(map(str, faults)), faults, "mend the topology file first")
-    whole = root.data()
-    holder = _holder(whole, path)
-    found = holder.get(path[-1])
+    whole = tree.data()
+    holder = _holder(whole, place.path)
+    found = holder.get(place.path[-1])
     current = found if isinstance(found, list) else []
     made = changes(current)
-    text = data.decode("utf-8-sig")
-    try:
-        new_text = with_items(text, path, made.items) if made else text
-    except NotEditableError as error:
-        raise ConfigurationError(f"{filename}: {format_path(path)}: {error}", "Nothing was changed.") from error
-    new_data = (BOM_UTF8 if data.startswith(BOM_UTF8) else b"") + new_text.encode("utf-8")
-    result = check_text(new_data, filename, models, sinks)
-    where = _Places(path, made, list_name, text, new_text)
+    edits = {
+        part.file: _Edit(tree, part, items, lines, list_name)
+        for part, (items, lines) in zip(place.parts, place.split(made.items, made.lines), strict=True)
+    }
+    changed = {file: edit.data for file, edit in edits.items() if edit.data != tree.sources.files[file]}
+    result = check_sources(replace(tree.sources, files={**tree.sources.files, **changed}), models, sinks, tree.folder)
+
+    def moved(fault: Fault) -> Fault:
+        edit = edits.get(tree.name_of(fault.filename))
+        return fault if edit is None else edit.moved(fault)
+
     if result.topology is None:
-        lines = [str(where.moved(fault)) for fault in result.errors]
+        lines = [str(moved(fault)) for fault in result.errors]
         raise ConfigurationError("\n".join(lines), "Nothing was changed: mend what is named above.")
     if made:
-        holder[path[-1]] = [current[item.place] if isinstance(item, Kept) else item.fields for item in made.items]
+        holder[place.path[-1]] = _as_changed(current, place, made)
     if result.topology != Topology.model_validate(whole):
         # how the list is written has misled the edit
+        names = ", ".join(tree.shown(file) for file in changed)
         raise ConfigurationError(
-            f"{filename}: {format_path(path)}: the list is written in a way that cannot be changed in place.",
+            f"{names}: {format_path(place.path)}: the list is written in a way that cannot be changed in place.",
             "Nothing was changed: put each item on a line of its own, `- {name: …}`, without anchors, and try again.",
         )
-    return ImportPlan(made, new_data, [where.moved(fault) for fault in result.faults if where.is_listed(fault)])
+    warnings = [told for fault in result.faults if (told := moved(fault)).filename == list_name]
+    return ImportPlan(made, changed, warnings)
+
+
+def _as_changed(current: Sequence[Any], place: ListPlace, made: Changes) -> list[Any]:
+    """The list of the whole topology after the change: the parts of the files one after the other."""
+    after: list[Any] = []
+    begin = 0
+    for part, (items, _) in zip(place.parts, place.split(made.items, made.lines), strict=True):
+        after += [current[begin + item.place] if isinstance(item, Kept) else item.fields for item in items]
+        begin += part.size
+    return after
 
 
 def _holder(whole: Any, path: Path) -> dict[str | int, Any]:
@@ -97,23 +94,28 @@ def _holder(whole: Any, path: Path) -> dict[str | int, Any]:
     return whole if isinstance(whole, dict) else {}
 
 
-class _Places:
-    """Says where a fault of the new file comes from: a line of the list, or one of the file as it is on disk."""
+class _Edit:
+    """One file with its part of the list changed. It says where a fault comes from: a line of the list, or one of the
+    file as it is on disk. Raises ConfigurationError where the list cannot be changed in place.
+    """
 
-    def __init__(self, path: Path, changes: Changes, list_name: str, old: str, new: str) -> None:
-        self._prefix = format_path(path) + "["
-        self._changes = changes
+    def __init__(self, tree: Tree, part: Part, items: list[Item], lines: list[int | None], list_name: str) -> None:
+        before = tree.sources.files[part.file]
+        old = before.decode("utf-8-sig")
+        try:
+            new = old if items == [Kept(place) for place in range(part.size)] else with_items(old, part.path, items)
+        except NotEditableError as error:
+            shown = tree.shown(part.file)
+            raise ConfigurationError(f"{shown}: {format_path(part.path)}: {error}", "Nothing was changed.") from error
+        self.data = (BOM_UTF8 if before.startswith(BOM_UTF8) else b"") + new.encode("utf-8")
+        self._prefix = format_path(part.path) + "["
+        self._lines = lines
         self._list_name = list_name
-        before, after = old.split("\n"), new.split("\n")
-        same = sum(
-            1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(reversed(before), reversed(after), strict=False))
-        )
-        self._moved_after = len(after) - same
-        self._moved_by = len(before) - len(after)
-
-    def is_listed(self, fault: Fault) -> bool:
-        """Whether a fault is about an entry of the list."""
-        return self._line(fault) is not None
+        was, is_now = old.split("\n"), new.split("\n")
+        pairs = zip(reversed(was), reversed(is_now), strict=False)
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        self._moved_after = len(is_now) - same
+        self._moved_by = len(was) - len(is_now)
 
     def moved(self, fault: Fault) -> Fault:
         """The fault at the place that its reader can look at."""
@@ -130,4 +132,4 @@ class _Places:
         place = fault.path.removeprefix(self._prefix).partition("]")[0] if fault.path.startswith(self._prefix) else ""
         if not place.isdigit():
             return None
-        return self._changes.lines[int(place)] if int(place) < len(self._changes.lines) else None
+        return self._lines[int(place)] if int(place) < len(self._lines) else None

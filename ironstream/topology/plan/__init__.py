@@ -7,7 +7,7 @@ from typing import Final
 
 from ironstream.topology.check import no_collection
 from ironstream.topology.model import Topology
-from ironstream.topology.plan.cost import cost_of
+from ironstream.topology.plan.cost import Polled, cost_of
 from ironstream.topology.plan.losses import losses
 from ironstream.topology.plan.model import Cost, Counts, Effect, FieldChange, Item, Kind, Plan, SinkCost
 from ironstream.topology.plan.pipelines import pipeline_items
@@ -23,18 +23,21 @@ _NOTHING: Final = Topology(version=1).model_copy(update={"windows": ()})
 """Stands for the topology of a deployment that has none yet."""
 
 
-def plan(before: Topology | None, after: Topology, *, sinks: SinkSorts | None = None) -> Plan:
+def plan(
+    before: Topology | None, after: Topology, *, sinks: SinkSorts | None = None, polled: Polled | None = None
+) -> Plan:
     """What applying `after` would change where `before` holds; None where nothing does yet, and then nothing is lost.
 
-    Both were checked. Without `sinks` the topics of a sink are those that it names. What restarts is told by the rule
+    Both were checked. Without `sinks` the topics of a sink are those that it names. Without `polled`
+    a device counts as asked only where its pipeline says how often. What restarts is told by the rule
     of those who do it (`topology.running`). Items come in the order of the file, removed ones after the others of their
     kind; there is none if and only if both topologies mean the same.
     """
     with no_collection():
-        return _plan(before, after, sinks or {})
+        return _plan(before, after, sinks or {}, polled or (lambda adapter, config: False))
 
 
-def _plan(before: Topology | None, after: Topology, sorts: SinkSorts) -> Plan:
+def _plan(before: Topology | None, after: Topology, sorts: SinkSorts, polled: Polled) -> Plan:
     old = Plant(before or _NOTHING)
     new = Plant(after, old)
     found = touched(old, new)
@@ -52,8 +55,8 @@ def _plan(before: Topology | None, after: Topology, sorts: SinkSorts) -> Plan:
         counts=_counts(items, found),
         losses=lost,
         needs_flag=bool(lost),
-        cost_before=None if before is None else cost_of(old, found.watched_before.total(), sorts),
-        cost_after=cost_of(new, found.watched.total(), sorts),
+        cost_before=None if before is None else cost_of(old, found.watched_before.total(), sorts, polled),
+        cost_after=cost_of(new, found.watched.total(), sorts, polled),
     )
 
 

@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from ironstream.contract import Topic
 from ironstream.topics import topic_count
 from ironstream.topology.plan.model import Cost, SinkCost
 from ironstream.topology.plan.plant import Plant
 from ironstream.topology.resolve import AssetKey, delivered_tags
-from ironstream.topology.running import running_sink
+from ironstream.topology.running import running_pipeline, running_sink
 from ironstream.topology.sinks import SinkSorts
 
+Polled = Callable[[str, Mapping[str, Any]], bool]
+"""Whether an adapter with this configuration asks its device."""
 _DAY_S: Final = 86_400
 
 
-def cost_of(plant: Plant, conditions: int, sorts: SinkSorts) -> Cost:
-    """The cost of a plant whose alarm rules watch `conditions` series in all."""
+def cost_of(plant: Plant, conditions: int, sorts: SinkSorts, polled: Polled) -> Cost:
+    """The cost of a plant whose alarm rules watch `conditions` series in all. Where `polled`,
+    the device is asked also if the pipeline does not say how often.
+    """
     topology = plant.topology
     readings_per_s, unpaced = 0.0, 0
     undeclared: set[tuple[AssetKey, str]] = set()
     for pipeline in topology.pipelines:
         if not pipeline.enabled:
             continue
+        default_s = running_pipeline(pipeline).poll_interval_s if polled(pipeline.adapter, pipeline.config) else 0.0
         for tag in delivered_tags(pipeline):
-            if tag.poll_interval_s:
-                readings_per_s += 1 / tag.poll_interval_s
+            if poll_interval_s := tag.poll_interval_s or default_s:
+                readings_per_s += 1 / poll_interval_s
             else:
                 unpaced += 1
             asset = plant.assets.get(tag.asset) if tag.asset is not None else None

@@ -78,7 +78,7 @@ class Cost(msgspec.Struct, frozen=True):
     readings_per_s: float
     """Of what is polled, at most: report by exception sends less."""
     unpaced_tags: int
-    """Tags of enabled pipelines without a poll interval: the device decides how much they send."""
+    """Tags of enabled pipelines that nobody polls: the device decides how much they send."""
     series: int
     """Declared, or delivered by an enabled pipeline."""
     conditions: int

@@ -172,3 +172,19 @@ def test_a_spreadsheet_that_is_named_as_a_csv_is_told(
     assert run("import", "boiler", tmp_path / "list.csv") == 2
 
     assert "list.csv is a spreadsheet and no CSV" in capsys.readouterr().err
+
+
+def test_the_tags_of_a_pipeline_that_another_file_declares_are_exported_and_changed_there(
+    plant: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    declared = plant.read_bytes()
+    (tmp_path / "machines.yaml").write_bytes(declared)
+    plant.write_text("version: 1\ninclude: [machines.yaml]\n", encoding="utf-8")
+    (tmp_path / "list.csv").write_text(LIST, encoding="utf-8")
+
+    assert run("import", "boiler", tmp_path / "list.csv", "--write") == 0
+    assert f"{tmp_path / 'machines.yaml'} is written" in capsys.readouterr().out
+    assert run("export", "boiler") == 0
+
+    assert capsys.readouterr().out.splitlines() == ["name,node,unit", "T0,s=0,K", "T1,s=1,"]
+    assert plant.read_text(encoding="utf-8") == "version: 1\ninclude: [machines.yaml]\n"

@@ -136,3 +136,20 @@ def test_creating_a_rule_that_is_there_is_refused(
     assert run("import", tmp_path / "rules.csv", "--mode", "create") == 2
 
     assert "rules.csv:2: rule hot is there already" in capsys.readouterr().err
+
+
+def test_a_rule_is_changed_in_the_file_that_declares_it_and_a_new_one_goes_into_topology_yaml(
+    plant: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    part = "version: 1\nalarms:\n  - {id: fast, type: overspeed, condition: {above: 3000}}\n"
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "a.yaml").write_text(part, encoding="utf-8")
+    plant.write_text(PLANT.replace("version: 1\n", "version: 1\ninclude: [parts/a.yaml]\n"), encoding="utf-8")
+    (tmp_path / "rules.csv").write_text("id,type,condition.above\nfast,overspeed,3500\nnew,t,1\n", encoding="utf-8")
+
+    assert run("import", tmp_path / "rules.csv", "--write", "--output", "json") == 0
+
+    told = json.loads(capsys.readouterr().out)
+    assert told["files"] == [str(plant), str(tmp_path / "parts" / "a.yaml")]
+    assert (tmp_path / "parts" / "a.yaml").read_text(encoding="utf-8") == part.replace("3000", "3500")
+    assert "  - {id: new, type: t, condition: {above: 1}}\n# the end\n" in plant.read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ironstream.errors import ConfigurationError
-from ironstream.topology.write import replace_file
+from ironstream.topology.write import Replacement, replace_file, replace_files
 
 
 @pytest.fixture
@@ -59,3 +59,15 @@ def test_a_disk_that_fails_leaves_the_old_file(file: Path, monkeypatch: pytest.M
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot be written"):
         replace_file(tmp_path / "none.yaml", b"new", b"old")
+
+
+def test_of_several_files_all_are_replaced_or_none(file: Path) -> None:
+    other = file.with_name("other.yaml")
+    other.write_bytes(b"old")
+
+    with pytest.raises(ConfigurationError, match=r"other\.yaml was changed by somebody else"):
+        replace_files([Replacement(file, b"new", b"old"), Replacement(other, b"new", b"older")])
+    assert (file.read_bytes(), other.read_bytes()) == (b"old", b"old")
+
+    replace_files([Replacement(file, b"new", b"old"), Replacement(other, b"newer", b"old")])
+    assert (file.read_bytes(), other.read_bytes()) == (b"new", b"newer")

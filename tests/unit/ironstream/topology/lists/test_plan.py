@@ -11,7 +11,10 @@ from ironstream.errors import ConfigurationError
 from ironstream.topology import load_topology
 from ironstream.topology.lists.changes import Mode, changes_of, key_of
 from ironstream.topology.lists.entries import entries_from_csv
-from ironstream.topology.lists.plan import ImportPlan, plan_import, tags_of
+from ironstream.topology.lists.places import Tree
+from ironstream.topology.lists.plan import ImportPlan, plan_import
+from ironstream.topology.model import Alarm
+from ironstream.topology.sources import Sources
 
 MODELS: Mapping[str, type[BaseModel]] = {"modbus-tcp": ModbusTcpConfig}
 FILE = """\
@@ -34,9 +37,9 @@ alarms:
 
 def plan(csv: str, text: str = FILE, *, mode: Mode = Mode.MERGE, pipeline: str = "p") -> ImportPlan:
     listed = entries_from_csv(csv, Tag, filename="list.csv")
-    data = text.encode()
+    tree = Tree(Sources.single(text.encode(), "plant.yaml"))
     return plan_import(
-        data, "plant.yaml", tags_of(data, "plant.yaml", pipeline),
+        tree, tree.tags_of(pipeline),
         lambda current: changes_of(current, listed, Tag, "list.csv", mode, "tag"), "list.csv", models=MODELS,
     )  # fmt: skip
 
@@ -52,7 +55,7 @@ def test_merging_adds_and_changes_and_leaves_the_others() -> None:
 
     assert (made.changes.added, made.changes.changed, made.changes.removed) == (["flow"], ["temperature"], [])
     assert made.changes.unchanged == 1
-    assert made.data.decode() == FILE.replace(
+    assert made.files["plant.yaml"].decode() == FILE.replace(
         "{name: temperature, address: 0, unit: degC}", "{name: temperature, address: 5, unit: K, type: UINT16}"
     ).replace("address: 1}\n", "address: 1}\n        - {name: flow, address: 2, type: UINT16}\n")
 
@@ -61,14 +64,14 @@ def test_overwriting_removes_what_is_not_listed() -> None:
     made = plan("name,address\nspeed,1\n", mode=Mode.OVERWRITE)
 
     assert (made.changes.added, made.changes.changed, made.changes.removed) == ([], [], ["temperature"])
-    assert "bearing" not in made.data.decode()
+    assert "bearing" not in made.files["plant.yaml"].decode()
 
 
 def test_a_list_that_says_what_the_file_says_changes_nothing() -> None:
     made = plan("name,address,unit,type\nspeed,1,,UINT16\ntemperature,0,degC,\n", mode=Mode.OVERWRITE)
 
     assert not made.changes
-    assert made.data == FILE.encode()
+    assert not made.files
 
 
 def test_tags_that_are_at_fault_in_the_file_are_mended_by_the_list() -> None:
@@ -133,14 +136,14 @@ def test_a_pipeline_that_is_not_there_is_told() -> None:
 def test_a_byte_order_mark_of_the_file_stays() -> None:
     made = plan("name,address\nflow,2\n", "\ufeff" + FILE)
 
-    assert made.data.startswith(b"\xef\xbb\xbfversion")
+    assert made.files["plant.yaml"].startswith(b"\xef\xbb\xbfversion")
 
 
 def test_ten_thousand_tags_are_one_list_in_the_file(tmp_path: Path) -> None:
     count = 10_000
     made = plan("name,address\n" + "".join(f"t{i},{i}\n" for i in range(count)))
 
-    (tmp_path / "topology.yaml").write_bytes(made.data)
+    (tmp_path / "topology.yaml").write_bytes(made.files["plant.yaml"])
     assert len(made.changes.added) == count
     assert len(load_topology(tmp_path / "topology.yaml", MODELS).pipelines[0].config["tags"]) == count + 2
 
@@ -154,3 +157,111 @@ def test_a_tag_is_known_by_its_own_key_else_by_identity_and_name() -> None:
     assert key_of(Tag(name="a", address=1, asset="x")) == "x/a"
     assert key_of(Plain(name="a", site="s")) == "s/a"
     assert key_of({"name": "a", "asset": "x", "node": "n"}) == "x/n/a"
+
+
+SEVERAL = {
+    "plant.yaml": """\
+version: 1
+include: [parts/*.yaml]
+pipelines:
+  - {id: other, adapter: modbus-tcp, asset: pump-1, config: {host: a, tags: [{name: a, address: 1}]}}
+alarms:
+  - {id: first, type: t, condition: {above: 1}}
+""",
+    "parts/a.yaml": """\
+version: 1
+alarms:
+  # of part a
+  - {id: hot, type: t, condition: {above: 2}}   # who cares
+  - {id: cold, type: t, condition: {below: 2}}
+""",
+    "parts/b.yaml": """\
+version: 1
+pipelines:
+  - {id: empty, adapter: modbus-tcp, asset: pump-2, config: {host: b, tags: [{name: b, address: 1}]}}
+  - id: p
+    adapter: modbus-tcp
+    asset: pump-3
+    config:
+      host: c
+      tags:
+        - {name: c, address: 1}
+alarms: [{id: mute, type: t, condition: {no_data_s: 5}}]
+""",
+}
+
+
+def several(**changed: str) -> Tree:
+    files = {name: text.encode() for name, text in (SEVERAL | changed).items()}
+    return Tree(Sources("plant.yaml", files), "somewhere")
+
+
+def rules(csv: str, mode: Mode = Mode.MERGE, tree: Tree | None = None) -> ImportPlan:
+    tree = tree or several()
+    listed = entries_from_csv(csv, Alarm, filename="list.csv")
+    return plan_import(
+        tree, tree.alarms(), lambda current: changes_of(current, listed, Alarm, "list.csv", mode, "rule"),
+        "list.csv", models=MODELS,
+    )  # fmt: skip
+
+
+def test_the_tags_of_a_pipeline_are_changed_in_the_file_that_declares_it() -> None:
+    tree = several()
+    listed = entries_from_csv("name,address\nc,1\nd,2\n", Tag, filename="list.csv")
+    made = plan_import(
+        tree, tree.tags_of("p"), lambda current: changes_of(current, listed, Tag, "list.csv", Mode.MERGE, "tag"),
+        "list.csv", models=MODELS,
+    )  # fmt: skip
+
+    assert {name: text.decode() for name, text in made.files.items()} == {
+        "parts/b.yaml": SEVERAL["parts/b.yaml"].replace(
+            "{name: c, address: 1}\n", "{name: c, address: 1}\n        - {name: d, address: 2, type: UINT16}\n"
+        )
+    }
+
+
+def test_a_rule_is_changed_in_the_file_that_declares_it_and_a_new_one_goes_into_the_first() -> None:
+    made = rules("id,type,condition.above,condition.no_data_s\nhot,t,3,\nnew,t,4,\nmute,t,,6\n")
+
+    assert (made.changes.added, made.changes.changed) == (["new"], ["hot", "mute"])
+    assert {name: text.decode() for name, text in made.files.items()} == {
+        "plant.yaml": SEVERAL["plant.yaml"] + "  - {id: new, type: t, condition: {above: 4}}\n",
+        "parts/a.yaml": SEVERAL["parts/a.yaml"].replace("above: 2", "above: 3"),
+        "parts/b.yaml": SEVERAL["parts/b.yaml"].replace(
+            "[{id: mute, type: t, condition: {no_data_s: 5}}]",
+            "[\n    {id: mute, type: t, condition: {no_data_s: 6}}]",
+        ),
+    }
+
+
+def test_rules_that_are_not_listed_are_removed_from_every_file() -> None:
+    made = rules("id,type,condition.below\ncold,t,2\n", Mode.OVERWRITE)
+
+    assert made.changes.removed == ["first", "hot", "mute"]
+    assert made.files["plant.yaml"].decode().endswith("alarms: []\n")
+    assert made.files["parts/a.yaml"].decode() == "version: 1\nalarms:\n" + (
+        "  - {id: cold, type: t, condition: {below: 2}}\n"
+    )
+    assert made.files["parts/b.yaml"].decode().endswith("alarms: []\n")
+
+
+def test_the_first_file_gets_a_list_when_only_others_have_one() -> None:
+    bare = SEVERAL["plant.yaml"].partition("alarms:")[0]
+    made = rules("id,type,condition.above\nnew,t,4\n", tree=several(**{"plant.yaml": bare}))
+
+    assert list(made.files) == ["plant.yaml"]
+    assert made.files["plant.yaml"].decode() == bare + "\nalarms:\n  - {id: new, type: t, condition: {above: 4}}\n"
+
+
+def test_faults_are_told_by_the_lines_of_the_list_else_by_file_and_line_as_on_disk() -> None:
+    broken = several(**{"parts/a.yaml": SEVERAL["parts/a.yaml"] + "machine_types: [{id: x}, {id: x}]\n"})
+    with pytest.raises(ConfigurationError) as caught:
+        rules("id,type,on,condition.above\nhot,t,aggregate,3\nnew,t,,4\n", tree=broken)
+
+    places = [line.partition(" error:")[0] for line in caught.value.message.splitlines()]
+    assert places == ["list.csv:2:1:", "somewhere/parts/a.yaml:6:31:"]
+
+
+def test_an_included_file_that_cannot_be_read_is_told_with_its_lines() -> None:
+    with pytest.raises(ConfigurationError, match=r"somewhere/parts/a.yaml:2:1: error: "):
+        several(**{"parts/a.yaml": "version: [\n"})

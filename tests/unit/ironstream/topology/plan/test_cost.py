@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from adapters.registry import is_polled
 from ironstream.settings import Settings
 from ironstream.sinks.registry import SINKS
 from ironstream.topics import topic_count, topic_specs
 from ironstream.topology import check_text
 from ironstream.topology.plan import Cost, SinkCost, plan
+from ironstream.topology.running import DEFAULT_POLL_INTERVAL_S
 
 PLANT = """\
 version: 1
@@ -32,14 +34,20 @@ sinks:
 """
 
 
-def cost(known: bool = True) -> Cost:
-    result = check_text(PLANT.encode())
+def cost(known: bool = True, text: str = PLANT) -> Cost:
+    result = check_text(text.encode())
     assert result.topology is not None, result.faults
-    return plan(None, result.topology, sinks=SINKS if known else None).cost_after
+    return plan(None, result.topology, sinks=SINKS if known else None, polled=is_polled).cost_after
 
 
 def test_polls_are_counted_as_if_each_was_sent_and_what_devices_send_is_told_apart() -> None:
     assert (cost().readings_per_s, cost().unpaced_tags) == (4.0, 1)
+
+
+def test_a_device_that_is_polled_without_being_told_how_often_counts_as_often_as_it_is_asked() -> None:
+    made = cost(text=PLANT.replace(" poll_interval_s: 0.5,", ""))
+
+    assert (made.readings_per_s, made.unpaced_tags) == (2 / DEFAULT_POLL_INTERVAL_S, 1)
 
 
 def test_series_are_those_declared_and_those_delivered() -> None:
