@@ -3,41 +3,57 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from ironstream import __version__
-from ironstream.commands import (
-    adapter,
-    alarms,
-    apply,
-    bench,
-    check,
-    dlq,
-    doctor,
-    gateway,
-    imports,
-    ledger,
-    plan,
-    promote,
-    query,
-    rollout,
-    schema,
-    sink,
-    status,
-    tables,
-    tail,
-    topics,
-    up,
-    worker,
-)
+from ironstream.commands.loading import Place, group_of
 from ironstream.commands.output import print_error
-from ironstream.demo import command as demo
 from ironstream.errors import IronstreamError
+
+_TRY: Final = "See it run"
+_RUN: Final = "Run it"
+_CHANGE: Final = "Change the plant"
+_LOOK: Final = "Look into it"
+_HANDED_ON: Final = {
+    "add_help_option": False,
+    "context_settings": {"allow_extra_args": True, "ignore_unknown_options": True},
+}
+
+COMMANDS: Final = {
+    "demo": Place("ironstream.demo.command:demo", _TRY),
+    "doctor": Place("ironstream.commands.doctor:doctor", _TRY),
+    "up": Place("ironstream.commands.up:up", _RUN),
+    "worker": Place("ironstream.commands.worker:worker", _RUN),
+    "gateway": Place("ironstream.commands.gateway:gateway", _RUN),
+    "adapter": Place("ironstream.commands.adapter:app", _RUN),
+    "sink": Place("ironstream.commands.sink:app", _RUN),
+    "topics": Place("ironstream.commands.topics:topics", _RUN),
+    "check": Place("ironstream.commands.check:check", _CHANGE),
+    "schema": Place("ironstream.commands.schema:schema", _CHANGE),
+    "plan": Place("ironstream.commands.plan:plan", _CHANGE),
+    "import": Place("ironstream.commands.imports:app", _CHANGE),
+    "apply": Place("ironstream.commands.apply:apply", _CHANGE),
+    "promote": Place("ironstream.commands.promote:promote", _CHANGE),
+    "rollback": Place("ironstream.commands.rollout:rollback", _CHANGE),
+    "status": Place("ironstream.commands.status:status", _CHANGE),
+    "history": Place("ironstream.commands.rollout:history", _CHANGE),
+    "show": Place("ironstream.commands.rollout:show", _CHANGE),
+    "diff": Place("ironstream.commands.rollout:diff", _CHANGE),
+    "alarms": Place("ironstream.commands.alarms:app", _LOOK),
+    "tables": Place("ironstream.commands.tables:app", _LOOK),
+    "tail": Place("ironstream.commands.tail:tail", _LOOK),
+    "query": Place("ironstream.commands.query:app", _LOOK),
+    "dlq": Place("ironstream.commands.dlq:app", _LOOK),
+    "ledger": Place("ironstream.commands.ledger:ledger", _LOOK),
+    "bench": Place("ironstream.commands.bench:bench", _LOOK, _HANDED_ON),
+}
+"""Every command by its name, in the order of the help."""
 
 app = typer.Typer(
     name="ironstream",
+    cls=group_of(COMMANDS),
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -47,42 +63,6 @@ app = typer.Typer(
     epilog="Settings come from the environment (IRONSTREAM_BOOTSTRAP, …); the plant is described in topology.yaml."
     " Exit codes: 0 done, 1 failed, 2 bad usage or configuration.",
 )
-_TRY = "See it run"
-_RUN = "Run it"
-_CHANGE = "Change the plant"
-_LOOK = "Look into it"
-
-app.command(rich_help_panel=_TRY)(demo.demo)
-app.command(rich_help_panel=_TRY)(doctor.doctor)
-app.command(rich_help_panel=_RUN)(up.up)
-app.command(rich_help_panel=_RUN)(worker.worker)
-app.command(rich_help_panel=_RUN)(gateway.gateway)
-app.add_typer(adapter.app, name="adapter", rich_help_panel=_RUN)
-app.add_typer(sink.app, name="sink", rich_help_panel=_RUN)
-app.command(rich_help_panel=_RUN)(topics.topics)
-app.command(rich_help_panel=_CHANGE)(check.check)
-app.command(rich_help_panel=_CHANGE)(schema.schema)
-app.command(rich_help_panel=_CHANGE)(plan.plan)
-app.add_typer(imports.app, name="import", rich_help_panel=_CHANGE)
-app.command(rich_help_panel=_CHANGE)(apply.apply)
-app.command(rich_help_panel=_CHANGE)(promote.promote)
-app.command(rich_help_panel=_CHANGE)(rollout.rollback)
-app.command(rich_help_panel=_CHANGE)(status.status)
-app.command(rich_help_panel=_CHANGE)(rollout.history)
-app.command(rich_help_panel=_CHANGE)(rollout.show)
-app.command(rich_help_panel=_CHANGE)(rollout.diff)
-app.add_typer(alarms.app, name="alarms", rich_help_panel=_LOOK)
-app.add_typer(tables.app, name="tables", rich_help_panel=_LOOK)
-app.command(rich_help_panel=_LOOK)(tail.tail)
-app.add_typer(query.app, name="query", rich_help_panel=_LOOK)
-app.add_typer(dlq.app, name="dlq", rich_help_panel=_LOOK)
-app.command(rich_help_panel=_LOOK)(ledger.ledger)
-app.command(
-    "bench",
-    rich_help_panel=_LOOK,
-    add_help_option=False,
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)(bench.bench)
 
 
 def _show_version(wanted: bool) -> None:

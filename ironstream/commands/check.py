@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
 from ironstream.commands.options import OutputOption, settings_of
 from ironstream.commands.output import Output, out, print_json
+
+if TYPE_CHECKING:
+    from ironstream.topology import CheckResult
+    from ironstream.topology.sources import Sources
 
 _COLOURS = {"error": "bold red", "warning": "bold yellow"}
 
@@ -33,9 +37,18 @@ def check(
     from adapters.registry import CONFIG_MODELS
     from ironstream.sinks.registry import SINKS
     from ironstream.topology import check_sources, read_sources
+    from ironstream.topology.check import no_collection
 
     sources = read_sources(path)
-    result = check_sources(sources, CONFIG_MODELS, SINKS, str(path.parent))
+    # all that is made lives as long as the command
+    with no_collection():
+        result = check_sources(sources, CONFIG_MODELS, SINKS, str(path.parent))
+        _tell(path, sources, result, output)
+    if result.topology is None:
+        raise typer.Exit(2)
+
+
+def _tell(path: Path, sources: Sources, result: CheckResult, output: Output) -> None:
     usable = result.topology is not None
     if output is Output.JSON:
         print_json({"file": str(path), "usable": usable, "faults": result.faults})
@@ -62,8 +75,6 @@ def check(
             Text(f"{path} {verdict}", style="bold green" if usable else "bold red")
             + Text(f": {_many(errors, 'error')}, {_many(warnings, 'warning')}")
         )
-    if not usable:
-        raise typer.Exit(2)
 
 
 def _many(count: int, word: str) -> str:

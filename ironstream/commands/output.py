@@ -10,7 +10,6 @@ from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 import msgspec
-from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -42,6 +41,9 @@ def err() -> Console:
 
 def run(work: Coroutine[Any, Any, T], bootstrap: str = "") -> T:
     """Run a command's coroutine; what aiokafka raises becomes a BrokerError that says where Kafka was looked for."""
+    # only commands that ask Kafka come here
+    from aiokafka.errors import KafkaError
+
     try:
         return asyncio.run(work)
     except KafkaError as error:

@@ -76,6 +76,7 @@ def plan(
     # what a check needs is costly to import, which every other command would pay for
     from adapters.registry import is_polled
     from ironstream.sinks.registry import SINKS
+    from ironstream.topology.check import no_collection
     from ironstream.topology.plan import plan as plan_of
 
     settings = settings_of(bootstrap=bootstrap)
@@ -83,17 +84,19 @@ def plan(
         raise ConfigurationError("What to compare with is told in two ways.", "Give --against or --version, not both.")
     length = None if replay is None else length_of(replay)
     path = file or settings.topology
-    candidate = checked(read_sources(path), path.parent)
-    before = before_of_file(against) if against is not None else before_of_log(settings, version)
-    if length is not None and before.topology is None:
-        raise ConfigurationError(
-            "No topology holds yet, so there is nothing to run the candidate against.",
-            "Name a file with --against, or apply one first.",
-        )
-    made = plan_of(before.topology, candidate, sinks=SINKS, polled=is_polled)
-    told = {"before": before.name, "after": str(path), **_fields(made)}
-    if output is Output.TABLE:
-        _show(made, before.name, str(path))
+    # all that is made here lives as long as the command
+    with no_collection():
+        candidate = checked(read_sources(path), path.parent)
+        before = before_of_file(against) if against is not None else before_of_log(settings, version)
+        if length is not None and before.topology is None:
+            raise ConfigurationError(
+                "No topology holds yet, so there is nothing to run the candidate against.",
+                "Name a file with --against, or apply one first.",
+            )
+        made = plan_of(before.topology, candidate, sinks=SINKS, polled=is_polled)
+        told = {"before": before.name, "after": str(path), **_fields(made)}
+        if output is Output.TABLE:
+            _show(made, before.name, str(path))
     if length is not None and before.topology is not None:
         from ironstream.commands.plan_replay import replayed, show
 

@@ -7,11 +7,11 @@ like a unit (pint evaluates expressions, and `9**9**9` is one).
 from __future__ import annotations
 
 import re
-import threading
-from functools import cache, lru_cache
-from typing import Any, Final
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
-import pint
+if TYPE_CHECKING:
+    from ironstream.topology.unit_registry import UnitRegistry
 
 _NAME = r"[A-Za-zµμΩ°%]+[A-Za-z_0-9]*"
 _TERM = rf"(?:1|{_NAME}(?:(?:\*\*|\^)?-?[1-4]|[⁻]?[¹²³⁴])?)"
@@ -31,37 +31,18 @@ _SPELLINGS: Final[dict[str, str]] = {
     "degC/min": "delta_degC/minute", "degC/s": "delta_degC/second", "°C/min": "delta_degC/minute",
     "°C/s": "delta_degC/second", "bara": "bar", "bar(a)": "bar", "psia": "psi", "bar(g)": "barg",
 }  # fmt: skip
-
-_DEFINITIONS: Final = (
-    # pint leaves out what plants read: gauge pressures do not convert to absolute ones, which needs the air's pressure
-    "barg = [gauge_pressure]",
-    "mbarg = 0.001 * barg",
-    "kPag = 0.01 * barg",
-    "psig = 0.0689475729 * barg",
-    "pH = [acidity]",
-    "NTU = [turbidity] = FNU",
-    # gas at 0 °C and at 15 °C: the two differ by a twentieth, so neither is the other or a plain m3
-    "normal_cubic_meter = [normal_volume] = Nm3",
-    "standard_cubic_meter = [standard_volume] = Sm3",
-    # a plant counts cycles: 60 rpm are 1 Hz, where pint says that 60 rpm are 2π Hz
-    "hertz = turn / second = Hz",
-    "percent_relative_humidity = [relative_humidity] = RH",
-)
+_USUAL: Final = (
+    "degC", "degF", "K", "bar", "mbar", "barg", "psi", "psig", "Pa", "kPa", "MPa", "m", "mm", "m/s", "mm/s",
+    "m/s2", "m3/h", "l/min", "kg/h", "kg", "t", "l", "m3", "A", "mA", "V", "kV", "W", "kW", "MW", "kWh", "MWh",
+    "Hz", "kHz", "rpm", "s", "min", "h", "%", "ppm", "pH", "NTU", "N", "kN", "Nm", "count",
+)  # fmt: skip
 
 
-class _Registry:
-    """pint's registry, made at first use: it takes a noticeable part of a second."""
+def _registry() -> UnitRegistry:
+    # most topologies name no unit beyond the tables above, and pint costs more than the check of a plant
+    from ironstream.topology.unit_registry import unit_registry
 
-    def __init__(self) -> None:
-        self.registry: pint.UnitRegistry[Any] = pint.UnitRegistry(on_redefinition="ignore")
-        for definition in _DEFINITIONS:
-            self.registry.define(definition)
-        self.lock = threading.Lock()
-
-
-@cache
-def _registry() -> _Registry:
-    return _Registry()
+    return unit_registry()
 
 
 @lru_cache(maxsize=4_096)
@@ -74,30 +55,23 @@ def _parse(text: str) -> Any | None:
             return None
         name = text.replace("·", "*").replace("°C", "degC").replace("°F", "degF").replace("%", "percent")
         name = name.translate(_SUPERSCRIPTS)
-    shared = _registry()
     candidates = (name, _POWER.sub(r"**\1", name), name.lower())
-    with shared.lock:
-        for candidate in dict.fromkeys(candidates):
-            try:
-                return shared.registry.parse_units(candidate)
-            except (pint.PintError, AttributeError, TypeError, ValueError, KeyError, SyntaxError):
-                # pint tells of an unknown unit with any of these, depending on where in the text it stumbles
-                continue
-    return None
+    return _registry().first_known(dict.fromkeys(candidates))
 
 
 def is_known(unit: str) -> bool:
     """True when the unit can be converted at all."""
-    return _parse(unit) is not None
+    return unit in _USUAL or unit in _SPELLINGS or _parse(unit) is not None
 
 
 def known_units() -> tuple[str, ...]:
     """Names of the units that plants use most, for suggestions."""
-    return (
-        "degC", "degF", "K", "bar", "mbar", "barg", "psi", "psig", "Pa", "kPa", "MPa", "m", "mm", "m/s", "mm/s",
-        "m/s2", "m3/h", "l/min", "kg/h", "kg", "t", "l", "m3", "A", "mA", "V", "kV", "W", "kW", "MW", "kWh", "MWh",
-        "Hz", "kHz", "rpm", "s", "min", "h", "%", "ppm", "pH", "NTU", "N", "kN", "Nm", "count",
-    )  # fmt: skip
+    return _USUAL
+
+
+def known_spellings() -> tuple[str, ...]:
+    """What plants write in place of a unit's own name."""
+    return tuple(_SPELLINGS)
 
 
 @lru_cache(maxsize=4_096)
@@ -112,12 +86,9 @@ def conversion(source: str, target: str) -> tuple[float, float] | None:
     left, right = _parse(source), _parse(target)
     if left is None or right is None:
         return None
-    shared = _registry()
-    with shared.lock:
-        try:
-            at = [float(shared.registry.Quantity(point, left).to(right).magnitude) for point in (0.0, 1.0, 1_000.0)]
-        except (pint.PintError, ArithmeticError, TypeError, ValueError):
-            return None
+    at = _registry().converted((0.0, 1.0, 1_000.0), left, right)
+    if at is None:
+        return None
     # the slope over a wide span: 1 - 0 would lose digits beside an offset such as 273.15
     offset, scale = at[0], (at[2] - at[0]) / 1_000.0
     if abs(offset + scale - at[1]) > 1e-9 * max(1.0, abs(at[1])):

@@ -1,3 +1,8 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,6 +64,24 @@ def test_a_unit_that_is_not_known_equals_itself() -> None:
 
 def test_the_units_that_are_suggested_are_known() -> None:
     assert [unit for unit in units.known_units() if not units.is_known(unit)] == []
+
+
+def test_the_units_that_are_known_without_asking_pint_convert() -> None:
+    known = (*units.known_units(), *units.known_spellings())
+
+    assert [unit for unit in known if units.conversion(unit, f" {unit}") is None] == []
+
+
+def test_a_check_of_usual_units_does_not_pay_for_pint() -> None:
+    look = (
+        "import sys; from ironstream.topology import check_text;"
+        " check_text(b'version: 1\\nassets: [{id: a, parameters: [{name: p, unit: degC}]}]');"
+        " print(*{'pint', 'numpy'} & sys.modules.keys())"
+    )
+
+    found = subprocess.run([sys.executable, "-P", "-c", look], capture_output=True, text=True, check=True)
+
+    assert found.stdout.split() == []
 
 
 def test_there_and_back_is_where_one_was() -> None:
