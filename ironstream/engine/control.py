@@ -43,8 +43,13 @@ def is_control(record: Record) -> bool:
 
 def decode_control(record: Record) -> Control | None:
     """What a control record says; None where it says nothing we know (a newer version wrote it)."""
+    return decode_value(record.value)
+
+
+def decode_value(value: bytes | None) -> Control | None:
+    """`decode_control` of a record's value."""
     try:
-        return _decoder.decode(record.value or b"")
+        return _decoder.decode(value or b"")
     except (msgspec.DecodeError, ValueError):
         return None
 

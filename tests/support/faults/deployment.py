@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -29,16 +29,17 @@ from tests.support.faults.verdict import judge
 
 SOURCES = ("telemetry.raw", "events.raw", "alarms.raw")
 DRAIN_S = 60.0
+WORKER = ("faust", "-A", "ironstream.app", "worker", "-l", "warn", "--without-web")
 
 
 class Worker:
-    """One worker process; its log goes to a file of its own."""
+    """One worker process, or another `command`; its log goes to a file of its own."""
 
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, environment: dict[str, str], log: Path, command: Sequence[str] = WORKER) -> None:
         self.log = log
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "faust", "-A", "ironstream.app", "worker", "-l", "warn", "--without-web"],
+                [sys.executable, "-m", *command],
                 env=os.environ | environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
