@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ironstream.bench import cli_io
+from ironstream.bench import cli_edits, cli_io
 from ironstream.bench.burst import BurstResult, measure_burst
 from ironstream.bench.latency import WARM_UP_S, LatencyResults, measure_latency
 from ironstream.bench.limits import LimitsResult, measure_limits
@@ -232,3 +232,4 @@ def _numbers(option: str, text: str) -> list[int]:
 
 app.command()(cli_io.acquisition)
 app.command()(cli_io.sinks)
+app.command()(cli_edits.edits)

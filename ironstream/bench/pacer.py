@@ -1,12 +1,14 @@
 """Sends readings at given rates, each with the moment it is sent as its device time, as a process of its own.
 
 `python -m ironstream.bench.pacer '{"phases": [{"rate": 1000, "seconds": 20}], "series": 1000, "boot": "a"}'`; settings
-come from the environment. Its last line on stdout says what it sent and how far it fell behind.
+come from the environment. Its last line on stdout says what it sent and how far it fell behind. SIGTERM ends it early,
+in order.
 """
 
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import time
 from collections import defaultdict
@@ -23,6 +25,9 @@ from ironstream.contract import Topic
 from ironstream.settings import Settings, load_settings
 
 _STEP_S: Final = 0.01
+_PERIOD_S: Final = 60
+"""Of the plant's values: an order of hours takes them again and again, and no more memory."""
+_VALUES_MOST: Final = 10_000_000
 
 
 class Phase(msgspec.Struct, frozen=True):
@@ -80,7 +85,9 @@ class _Sender:
             for partition, assets in enumerate(self._plant.assets_of(settings.partitions))
             for asset in assets
         }
-        self._values = self._plant.values(1 + order.readings // order.series)
+        period = max(1, round(self._plant.hz * _PERIOD_S))
+        most = max(1, _VALUES_MOST // order.series // period) * period
+        self._values = self._plant.values(min(1 + order.readings // order.series, most))
         self._done = 0
         self.waiting: set[asyncio.Future[Any]] = set()
 
@@ -88,7 +95,7 @@ class _Sender:
         """The next `count` readings, made now."""
         by_partition: defaultdict[int, list[Row]] = defaultdict(list)
         for step, series in steps_of(range(self._done, self._done + count), self._plant.series):
-            values = self._values[step].tolist()
+            values = self._values[step % len(self._values)].tolist()
             for asset, rows in self._plant.block(series, step, values, time.time_ns() // 1000):
                 by_partition[self._partition_of[asset]] += rows
         for partition, rows in by_partition.items():
@@ -110,7 +117,9 @@ def steps_of(numbers: range, series: int) -> Iterator[tuple[int, range]]:
 
 
 async def send(settings: Settings, order: Order) -> list[Sent]:
-    """Send all phases, every 10 ms what is due."""
+    """Send all phases, every 10 ms what is due; after SIGTERM no more."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     producer = AIOKafkaProducer(
         **settings.kafka_client_kwargs(), acks="all", enable_idempotence=True, max_batch_size=256 * 1024
     )
@@ -118,18 +127,18 @@ async def send(settings: Settings, order: Order) -> list[Sent]:
     try:
         sender = _Sender(producer, settings, order)
         await producer.partitions_for(settings.topic(Topic.TELEMETRY_RAW))
-        sent = [await _phase(sender, phase) for phase in order.phases]
+        sent = [await _phase(sender, phase, stop) for phase in order.phases]
         await asyncio.gather(*sender.waiting)
     finally:
         await producer.stop()
     return sent
 
 
-async def _phase(sender: _Sender, phase: Phase) -> Sent:
+async def _phase(sender: _Sender, phase: Phase, stop: asyncio.Event) -> Sent:
     loop = asyncio.get_running_loop()
     began, began_us = loop.time(), time.time_ns() // 1000
     done, late_s, total = 0, 0.0, phase.readings
-    while done < total:
+    while done < total and not stop.is_set():
         due = min(total, int((loop.time() - began) * phase.rate) + 1)
         late_s = max(late_s, loop.time() - began - done / phase.rate - _STEP_S)
         await sender.send(due - done)

@@ -11,6 +11,8 @@ from ironstream.bench.bare import PARTS
 from ironstream.bench.burst import measure_burst
 from ironstream.bench.cli import app
 from ironstream.bench.deployment import BenchError
+from ironstream.bench.edits import measure_edits
+from ironstream.bench.edits_plan import EDITS, ROLLBACK
 from ironstream.bench.latency import measure_latency
 from ironstream.bench.limits import measure_limits
 from ironstream.bench.pipeline import measure_pipeline
@@ -155,3 +157,13 @@ def test_the_command_prints_json(kafka: EmbeddedKafka) -> None:
 async def test_too_few_readings_are_refused_before_anything_starts() -> None:
     with pytest.raises(BenchError, match="at least two"):
         await measure_pipeline(readings=100, series=100, hz=10)
+
+
+async def test_a_run_of_edits_checks_every_reading_and_tells_how_long_each_kind_took(kafka: EmbeddedKafka) -> None:
+    result = await measure_edits(rate=500, rounds=1, series=50, bootstrap=kafka.bootstrap)
+
+    assert [kind.name for kind in result.kinds] == [*EDITS, ROLLBACK]
+    assert all(kind.edits == 1 and 0 < kind.held_p50_s <= kind.held_max_s for kind in result.kinds)
+    assert result.changes == len(EDITS) + 2
+    assert result.readings > 500
+    assert result.refused > 0
