@@ -17,7 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from ironstream.bench.deployment import BenchError, Deployment, deploy
 from ironstream.bench.edits_check import Found, check
-from ironstream.bench.edits_plan import EDITS, GATEWAY, ROLLBACK, Knobs, edited_topology
+from ironstream.bench.edits_plan import EDITS, GATEWAY, ROLLBACK, Edit, Knobs, edited_topology
 from ironstream.bench.latency import Report
 from ironstream.bench.measure import Machine, machine
 from ironstream.bench.pacer import Order, Phase, Sent
@@ -143,17 +143,18 @@ async def measure_edits(
     rounds: int,
     workers: int = 1,
     series: int = 1000,
+    edits: Mapping[str, Edit] = EDITS,
     bootstrap: str | None = None,
     report: Report = lambda _what, _done, _total: None,
 ) -> EditsResult:
-    """`rounds` edits of every kind under `rate` readings a second.
+    """`rounds` of `edits`, each round with a rollback at its end, under `rate` readings a second.
 
     Raises BenchError when a process ends or is another one afterwards, a reading is missing, or one was judged by
     another version than the one before it in its log.
     """
     facts = machine(own_kafka=bootstrap is None)
     plant = Plant(series, rate / series, 0, f"bench-{secrets.token_hex(4)}")
-    total = rounds * (len(EDITS) + 1)
+    total = rounds * (len(edits) + 1)
     order = Order((Phase(rate, _AN_EDIT_S * total + 10),), series, plant.boot)
     report("starting Kafka", 0, None)
     async with deploy("version: 1\n", Knobs().sizes_s, bootstrap) as deployment:
@@ -175,7 +176,7 @@ async def measure_edits(
             await deployment.wait_for_count(Topic.TELEMETRY_CLEAN, rate, _PATIENCE_S)
             began_s = time.monotonic()
             for number in range(rounds):
-                for kind, edit in EDITS.items():
+                for kind, edit in edits.items():
                     deployment.check_workers()
                     report(kind, len(editor.made) - 1, total)
                     await editor.apply(kind, edit(editor.knobs, number))
