@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Annotated, Final
 
@@ -82,6 +83,8 @@ def _root(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code. Errors that a person can mend are shown without a traceback."""
+    # what it warns of, and tries again, is for logs: of a command people see what comes of it
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
     try:
         app(args=arguments, prog_name="ironstream")
     except IronstreamError as error:

@@ -14,10 +14,20 @@ from typing import Final
 import msgspec
 import numpy as np
 from aiokafka.admin import AIOKafkaAdminClient
+from pyarrow.dataset import dataset
 
 from ironstream.bench.deployment import BenchError, Deployment, deploy
 from ironstream.bench.edits_check import Found, check
-from ironstream.bench.edits_plan import EDITS, GATEWAY, ROLLBACK, Edit, Knobs, edited_topology
+from ironstream.bench.edits_plan import (
+    EDITS,
+    GATEWAY,
+    ROLLBACK,
+    SINK,
+    STORED_SIZE_S,
+    Edit,
+    Knobs,
+    edited_topology,
+)
 from ironstream.bench.latency import Report
 from ironstream.bench.measure import Machine, machine
 from ironstream.bench.pacer import Order, Phase, Sent
@@ -96,7 +106,7 @@ class _Editor:
 
     async def apply(self, kind: str, knobs: Knobs) -> None:
         """Have a topology hold with these knobs."""
-        sources = Sources.single(edited_topology(self._plant, knobs, self._port).encode())
+        sources = Sources.single(edited_topology(self._plant, knobs, self._port, lake_of(self._settings)).encode())
         topology = checked(sources, Path())
         began_us = _now_us()
         async with open_log(self._settings, topology):
@@ -137,6 +147,11 @@ class _Editor:
         self.knobs = self.by_version[change.version] = knobs
 
 
+def lake_of(settings: Settings) -> Path:
+    """Where the sink stores."""
+    return settings.data_dir / "lake"
+
+
 async def measure_edits(
     *,
     rate: int,
@@ -161,7 +176,7 @@ async def measure_edits(
         device = deployment.child("device", python("-m", "ironstream.bench.devices", "modbus"))
         port = int((await _said(device, _LISTENING))[1])
         settings = deployment.settings
-        settings.topology.write_text(edited_topology(plant, Knobs(), port), encoding="utf-8")
+        settings.topology.write_text(edited_topology(plant, Knobs(), port, lake_of(settings)), encoding="utf-8")
         async with open_log(settings) as log, Participants(settings) as participants:
             editor = _Editor(settings, log, participants, plant, port)
             await editor.apply("the first", Knobs())
@@ -169,8 +184,10 @@ async def measure_edits(
             for worker in started:
                 await deployment.restored(worker)
             gateway = deployment.child("gateway", ironstream("gateway", GATEWAY), IRONSTREAM_HEALTH_PORT="0")
-            pids = {child.name: child.pid for child in (*started, gateway)}
-            await editor.taken(workers + 1)
+            sink = deployment.child("sink", ironstream("sink", SINK))
+            followers = (*started, gateway, sink)
+            pids = {child.name: child.pid for child in followers}
+            await editor.taken(len(followers))
             command = python("-m", "ironstream.bench.pacer", msgspec.json.encode(order).decode())
             pacer = deployment.child("pacer", command)
             await deployment.wait_for_count(Topic.TELEMETRY_CLEAN, rate, _PATIENCE_S)
@@ -180,16 +197,17 @@ async def measure_edits(
                     deployment.check_workers()
                     report(kind, len(editor.made) - 1, total)
                     await editor.apply(kind, edit(editor.knobs, number))
-                    await editor.taken(workers + 1)
+                    await editor.taken(len(followers))
                 await editor.rollback()
-                await editor.taken(workers + 1)
+                await editor.taken(len(followers))
             seconds = time.monotonic() - began_s
             sent = await _stopped(deployment, pacer)
         report("checking", total, total)
         deployment.check_workers()
-        if pids != {child.name: child.pid for child in (*started, gateway)}:
+        if pids != {child.name: child.pid for child in followers}:
             raise BenchError("A process was started anew.", "Please report it.")
         await _processed(deployment, gateway, device)
+        await _stored(deployment)
         deployment.end_workers()
         found = await check(settings, plant, editor.by_version, editor.made[-1].change, sent.readings)
     if found.wrong:
@@ -262,6 +280,21 @@ async def _processed(deployment: Deployment, *sources: Child) -> None:
             await asyncio.sleep(0.5)
     finally:
         await admin.close()
+
+
+async def _stored(deployment: Deployment) -> None:
+    """Wait until the sink has every window of its size once. Raises BenchError when it comes to have another number."""
+    wanted = await deployment.count(Topic.aggregates(STORED_SIZE_S))
+    deadline_s = time.monotonic() + _PATIENCE_S
+    while (stored := await asyncio.to_thread(_rows, lake_of(deployment.settings))) != wanted:
+        deployment.check_workers()
+        if stored > wanted or time.monotonic() > deadline_s:
+            raise BenchError(f"The sink has stored {stored} of {wanted} windows.", "Please report it.")
+        await asyncio.sleep(0.5)
+
+
+def _rows(lake: Path) -> int:
+    return int(dataset(list(map(str, lake.rglob("*.parquet"))), format="parquet").count_rows())
 
 
 async def _said(child: Child, pattern: re.Pattern[str]) -> re.Match[str]:

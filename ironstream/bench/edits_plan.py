@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from ironstream.bench.plant import SITE, TENANT, WINDOWS_S, Plant
+from ironstream.contract import Topic
 
 EXTRA_SIZES_S: Final = (2, 20, 120, 240, 720, 7_200, 21_600, 43_200, 86_400, 604_800)
 """Windows that are added and removed again: each fits between those of the plant."""
 ROUNDS_MAX: Final = len(EXTRA_SIZES_S)
 GATEWAY: Final = "gw-1"
+SINK: Final = "lake"
+STORED_SIZE_S: Final = 10
+"""The windows that the sink stores."""
 EDITED_ASSET: Final = 0
 EDITED_PARAMETER: Final = "p0"
 """The series whose highest possible value is edited."""
@@ -29,6 +34,8 @@ class Knobs:
     tenants: int = 0
     site_name: str = "Bench"
     poll_interval_s: float = 1.0
+    sink_batch_rows: int = 1_000
+    sink_enabled: bool = True
 
     @property
     def sizes_s(self) -> tuple[int, ...]:
@@ -56,14 +63,17 @@ EDITS: Final[dict[str, Edit]] = {
     "machine type changed": lambda knobs, number: replace(knobs, max_step=46.0 + number),
     "tenant added": lambda knobs, number: replace(knobs, tenants=number + 1),
     "site renamed": lambda knobs, number: replace(knobs, site_name=f"Bench {number + 1}"),
+    "sink changed": lambda knobs, number: replace(knobs, sink_batch_rows=900 - number),
+    "sink disabled": lambda knobs, number: replace(knobs, sink_enabled=False),
+    "sink enabled": lambda knobs, number: replace(knobs, sink_enabled=True),
     "pipeline of a gateway": lambda knobs, number: replace(knobs, poll_interval_s=0.9 - number * 0.05),
 }
 """Every kind of edit in the order of a round; a rollback of the last one ends it."""
 ROLLBACK: Final = "rollback"
 
 
-def edited_topology(plant: Plant, knobs: Knobs, device_port: int) -> str:
-    """topology.yaml of the plant, with one more machine that the gateway reads, as the knobs stand."""
+def edited_topology(plant: Plant, knobs: Knobs, device_port: int, lake: Path) -> str:
+    """topology.yaml of the plant, with one more machine that the gateway reads, and a sink, as the knobs stand."""
     whose = f"tenant: {TENANT}, site: {SITE}"
     edited = f"id: {plant.asset(EDITED_ASSET)}, {whose}, machine_type: machine"
     own = (
@@ -92,4 +102,9 @@ def edited_topology(plant: Plant, knobs: Knobs, device_port: int) -> str:
         f"  - {{id: {name}, type: extra, asset: {plant.asset(EDITED_ASSET)}, condition: {{above: {above:g}}}}}\n"
         for name, above in knobs.alarms
     )
-    return text.replace("alarms:\n", f"{assets}{pipeline}alarms:\n") + alarms
+    sink = (
+        f"sinks:\n  - {{id: {SINK}, kind: s3-parquet, enabled: {'true' if knobs.sink_enabled else 'false'}, "
+        f"topics: [{Topic.aggregates(STORED_SIZE_S)}],\n     batch_rows: {knobs.sink_batch_rows}, batch_age_s: 1, "
+        f'config: {{path: "{lake}"}}}}\n'
+    )
+    return text.replace("alarms:\n", f"{assets}{pipeline}{sink}alarms:\n") + alarms

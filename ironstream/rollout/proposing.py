@@ -16,7 +16,7 @@ from ironstream.rollout.participants import Participants
 from ironstream.rollout.records import Proposal
 
 ANSWER_S: Final = 10.0
-"""A gateway looks every two seconds, and reads a large topology in as many."""
+"""A large topology takes a gateway two seconds to read and check."""
 
 
 class RefusedError(ConfigurationError):

@@ -25,5 +25,5 @@ class Supervision:
     backoff_initial_s: float = 1.0
     backoff_max_s: float = 60.0
     steady_s: float = 60.0
-    topology_interval_s: float = 2.0
+    topology_interval_s: float = 0.5
     settle_s: float = 0.3
