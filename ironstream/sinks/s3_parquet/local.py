@@ -148,10 +148,8 @@ class LocalStore:
             if not displace and at.exists():
                 return False
             _make_directories(at.parent)
-            temporary = at.with_name(f".{at.name}.{uuid.uuid4().hex}{_TEMPORARY}")
-            descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+            temporary, descriptor = _locked_temporary(at)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
                 view = memoryview(body)
                 while view:
                     view = view[os.write(descriptor, view) :]
@@ -200,6 +198,18 @@ class LocalStore:
                     f"another process has {at} locked", "wait until it is done: one at a time does this"
                 ) from err
             return descriptor
+
+
+def _locked_temporary(at: Path) -> tuple[Path, int]:
+    """A new file beside another, and its descriptor, whose lock says that somebody writes it."""
+    while True:
+        temporary = at.with_name(f".{at.name}.{uuid.uuid4().hex}{_TEMPORARY}")
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return temporary, descriptor
+        # whoever saw it before it was locked has taken it for a dead one's
+        os.close(descriptor)
 
 
 class _Held:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import fcntl
 import os
 import resource
 import subprocess
@@ -175,3 +176,21 @@ async def test_one_process_at_a_time_holds_a_lease(tmp_path: Path) -> None:
                 pass
     async with second.lease("x"):
         pass
+
+
+async def test_a_file_that_another_took_for_a_dead_ones_before_it_was_locked_is_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, other = LocalStore(tmp_path), LocalStore(tmp_path)
+    lock, seen = fcntl.flock, list[int]()
+
+    def lock_late(descriptor: int, operation: int) -> None:
+        if not seen:
+            seen.append(descriptor)
+            assert asyncio.run(other.entries("a", "b")) == []
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", lock_late)
+    assert await store.create("a/b", b"text")
+    assert seen
+    assert os.listdir(tmp_path / "a") == ["b"]
