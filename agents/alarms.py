@@ -16,6 +16,7 @@ from agents.live_topology import LiveTopology, Topology
 from ironstream.alarm_codec import decode_alarm, encode
 from ironstream.contract import (
     ID_HEADER,
+    TOPOLOGY_HEADER,
     AlarmState,
     AlarmTransition,
     Command,
@@ -188,7 +189,10 @@ class AlarmsPartition:
     def _emit(self, entry: Transition, out: Outputs) -> None:
         alarm = entry.alarm
         key = alarm.key
-        headers = [(ID_HEADER, f"{alarm.occurrence_id}/{alarm.transition}".encode())]
+        headers = [
+            (ID_HEADER, f"{alarm.occurrence_id}/{alarm.transition}".encode()),
+            (TOPOLOGY_HEADER, b"%d" % self._topology.current.version),
+        ]
         out.send(
             Topic.ALARMS_CLEAN,
             asset_key(key.tenant_id, key.site_id, key.asset_id),
@@ -199,7 +203,7 @@ class AlarmsPartition:
 
     def _refuse(self, record: Record, chunk: Chunk, reason: str, detail: str, out: Outputs) -> None:
         self.counts[reason] += 1
-        headers = dlq_headers(record, chunk.topic, chunk.partition, reason, detail)
+        headers = dlq_headers(record, chunk.topic, chunk.partition, reason, detail, self._topology.current.version)
         out.send(Topic.DLQ_ALARMS, record.key, record.value, self._register.now_ms, headers)
 
 

@@ -16,6 +16,7 @@ from ironstream.alarm_codec import RawEvent, decode_event, encode_event
 from ironstream.contract import (
     ID_HEADER,
     SCHEMA_VERSION,
+    TOPOLOGY_HEADER,
     Event,
     Timestamps,
     Topic,
@@ -137,7 +138,10 @@ class EventsPartition:
         else:
             self.counts["clean"] += 1
             key = asset_key(event.tenant_id, event.site_id, event.asset_id)
-            headers = [(ID_HEADER, f"{kind}/{place}/{time_us}".encode())]
+            headers = [
+                (ID_HEADER, f"{kind}/{place}/{time_us}".encode()),
+                (TOPOLOGY_HEADER, b"%d" % self._topology.current.version),
+            ]
             out.send(Topic.EVENTS_CLEAN, key, clean, now_ms, headers)
         self._rules.take(event, StateEvent(time_us, state, previous, origin), is_newest, now_ms, out)
 
@@ -164,7 +168,7 @@ class EventsPartition:
 
     def _refuse(self, record: Record, chunk: Chunk, reason: str, detail: str, out: Outputs) -> None:
         self.counts[reason] += 1
-        headers = dlq_headers(record, chunk.topic, chunk.partition, reason, detail)
+        headers = dlq_headers(record, chunk.topic, chunk.partition, reason, detail, self._topology.current.version)
         out.send(Topic.DLQ_EVENTS, record.key, record.value, self._clock.now_ms, headers)
 
 

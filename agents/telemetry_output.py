@@ -128,7 +128,7 @@ class TelemetryOutput:
                 self._dead_letter(records[refusal.place], refusal.reason, refusal.detail, out)
 
     def _dead_letter(self, record: Record, reason: str, detail: str, out: Outputs) -> None:
-        headers = dlq_headers(record, self._topic, self._partition, reason, detail)
+        headers = dlq_headers(record, self._topic, self._partition, reason, detail, self.topology_version)
         out.send(Topic.DLQ_TELEMETRY, record.key, record.value, record.timestamp, headers)
 
     def statuses(self, records: Sequence[Record], statuses: list[tuple[int, bytes]], out: Outputs) -> None:

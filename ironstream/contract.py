@@ -21,6 +21,8 @@ DEFAULT_PART: Final = "default"
 CONTROL_KEY: Final = b"ironstream.control"
 """Key of the engine's own records (ticks) on a source topic; every consumer of data skips them."""
 ID_HEADER: Final = "ironstream-id"
+TOPOLOGY_HEADER: Final = "ironstream-topology"
+"""Version of the topology by which an event or a change of an alarm was judged; readings and windows have a field."""
 _AGGREGATES: Final = re.compile(r"telemetry\.([1-9][0-9]{0,9})(s|min|hour)")
 _UNIT_S: Final = {"s": 1, "min": 60, "hour": 3600}
 

@@ -28,8 +28,11 @@ class Refused(Protocol):
         """Headers as they came."""
 
 
-def dlq_headers(record: Refused, topic: str, partition: int, reason: str, detail: str) -> list[tuple[str, bytes]]:
-    """The record's own headers, then dlq-reason, -detail, -topic, -partition, -offset and -time.
+def dlq_headers(
+    record: Refused, topic: str, partition: int, reason: str, detail: str, topology_version: int | None = None
+) -> list[tuple[str, bytes]]:
+    """The record's own headers, then dlq-reason, -detail, -topic, -partition, -offset, -time and -topology: the version
+    that it was judged by, where it was.
 
     `dlq-time` is the append time of the refused record (ISO-8601, UTC), so a replay writes the same bytes. Headers left
     by an earlier refusal of the same record are replaced. Never raises, whatever the record holds.
@@ -43,6 +46,8 @@ def dlq_headers(record: Refused, topic: str, partition: int, reason: str, detail
         "offset": str(record.offset),
         "time": _append_time(record.timestamp),
     }
+    if topology_version is not None:
+        added["topology"] = str(topology_version)
     return own + [(PREFIX + name, text.encode("utf-8", "replace")) for name, text in added.items()]
 
 
