@@ -53,7 +53,7 @@ def _alarm_changed(knobs: Knobs, number: int) -> Knobs:
 
 
 EDITS: Final[dict[str, Edit]] = {
-    "limit of a parameter": lambda knobs, number: replace(knobs, limit=69.0 - number),
+    "limit of a parameter": lambda knobs, number: replace(knobs, limit=45.0 - number),
     "alarm added": lambda knobs, number: replace(knobs, alarms=(*knobs.alarms, (f"extra-{number}", 60.0))),
     "alarm changed": _alarm_changed,
     "alarm removed": lambda knobs, number: replace(knobs, alarms=knobs.alarms[:-1]),

@@ -162,10 +162,10 @@ async def test_too_few_readings_are_refused_before_anything_starts() -> None:
 async def test_a_run_of_edits_checks_every_reading_and_tells_how_long_each_kind_took(kafka: EmbeddedKafka) -> None:
     edits = {kind: EDITS[kind] for kind in ("limit of a parameter", "window added", "pipeline of a gateway")}
 
-    result = await measure_edits(rate=500, rounds=1, series=50, edits=edits, bootstrap=kafka.bootstrap)
+    result = await measure_edits(rate=1000, rounds=1, series=10, edits=edits, bootstrap=kafka.bootstrap)
 
     assert [kind.name for kind in result.kinds] == [*edits, ROLLBACK]
     assert all(kind.edits == 1 and 0 < kind.held_p50_s <= kind.held_max_s for kind in result.kinds)
     assert result.changes == len(edits) + 2
-    assert result.readings > 500
+    assert result.readings > 1000
     assert result.refused > 0

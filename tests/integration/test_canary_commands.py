@@ -76,7 +76,7 @@ async def test_a_canary_is_tried_replaced_promoted_or_rolled_back_and_nothing_el
     said = capsys.readouterr()
     assert "these stay as they are: window" in said.err
     assert "pipeline press" in said.err
-    assert "Version 3 holds now for gateway gw-1, with version 2," in said.out
+    assert "gateway gw-1 tries version 2" in said.out
     for work in (apply(NEWER), apply(BOTH), apply(NEWER, "--gateway", "gw-2")):
         await refused(work, "`ironstream promote` or `ironstream rollback` first")
     with pytest.raises(CanaryHoldsError):
