@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ironstream.commands.apply_each import apply_each
 from ironstream.commands.canary import canary_of
+from ironstream.commands.losses import refuse_losses
 from ironstream.commands.options import BootstrapOption, OutputOption, settings_of
-from ironstream.commands.output import Output, err, print_error, run
-from ironstream.commands.rollout_log import actor, checked, checked_version, open_log
-from ironstream.commands.rollout_told import tell, tell_silent, wait_for
-from ironstream.errors import ConfigurationError, IronstreamError
-from ironstream.gateway.supervisor import stop_on_signal
-from ironstream.rollout.applying import Applied, apply_sources
+from ironstream.commands.output import Output, run
+from ironstream.commands.rollout_log import actor, checked, open_log
+from ironstream.commands.rollout_told import tell_applied, wait_for
+from ironstream.commands.signals import stop_on_signals
+from ironstream.errors import ConfigurationError
+from ironstream.rollout.applying import apply_sources
 from ironstream.rollout.canary import apply_canary
 from ironstream.rollout.participants import Participants
-from ironstream.settings import Settings
-from ironstream.topology import Topology, TopologyError, read_sources
-from ironstream.topology.sources import Sources
+from ironstream.topology import read_sources
 
 if TYPE_CHECKING:
-    from ironstream.rollout.log import TopologyLog
+    pass
 
 FileArgument = Annotated[
     Path | None, typer.Argument(metavar="[FILE]", help="File to apply [IRONSTREAM_TOPOLOGY, topology.yaml].")
@@ -76,7 +75,9 @@ def apply(
     if watch and gateway is not None:
         raise ConfigurationError("A canary of a file that changes is not to be judged.", "Leave --watch or --gateway.")
     if watch:
-        run(_apply_each(settings, path, actor(author), accept_losses=accept_losses), settings.bootstrap)
+        with stop_on_signals() as stop:
+            watching = apply_each(settings, path, actor(author), stop, accept_losses=accept_losses)
+            asyncio.run(watching)
         return
     sources = read_sources(path)
     topology = checked(sources, path.parent)
@@ -92,63 +93,8 @@ def apply(
             else:
                 canary = canary_of(log.history, gateway, sources, topology, path.parent)
                 done = await apply_canary(settings, log, participants, canary, actor(author), reason)
-            _tell(done, output)
+            tell_applied(done, output)
             if wait and (holding := log.history.current) is not None:
                 await wait_for(holding, participants, settings, timeout, output)
 
     run(work(), settings.bootstrap)
-
-
-def refuse_losses(log: TopologyLog, candidate: Topology) -> None:
-    """Raise ConfigurationError where the candidate gives up state that is there."""
-    # what a plan needs is costly to import, which every other command would pay for
-    from ironstream.sinks.registry import SINKS
-    from ironstream.topology.plan import plan
-
-    holding = log.history.version
-    if holding is None:
-        return
-    try:
-        before = checked_version(holding)
-    except TopologyError:
-        return  # this release cannot use it: whatever comes is better
-    made = plan(before, candidate, sinks=SINKS)
-    if made.needs_flag:
-        raise ConfigurationError(
-            "This would be lost:\n" + "\n".join(made.losses),
-            "If that is meant: --accept-losses. `ironstream plan` shows all that changes.",
-        )
-
-
-async def _apply_each(settings: Settings, path: Path, author: str, *, accept_losses: bool) -> None:
-    # the models of adapters and sinks are costly to import, which every other command would pay for
-    from adapters.registry import CONFIG_MODELS
-    from ironstream.gateway.processes.settings import Supervision
-    from ironstream.gateway.processes.topology_file import TopologyFile
-    from ironstream.sinks.registry import SINKS
-
-    times = Supervision()
-    file = TopologyFile(path, CONFIG_MODELS, times.settle_s, sinks=SINKS)
-
-    async def apply_it(topology: Topology, sources: Sources) -> None:
-        async with open_log(settings, topology) as log, Participants(settings) as participants:
-            if not accept_losses:
-                refuse_losses(log, topology)
-            _tell(await apply_sources(settings, log, participants, sources, author, "the file has changed"))
-
-    async with stop_on_signal() as stop:
-        while not stop.is_set():
-            try:
-                version = await (file.look() if file.current else file.load())
-                if version is not None and file.sources is not None:
-                    await apply_it(version.topology, file.sources)
-            except IronstreamError as error:
-                print_error(error)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), times.topology_interval_s)
-
-
-def _tell(done: Applied, output: Output = Output.TABLE) -> None:
-    tell(done.change, done.version, output)
-    if done.answers is not None:
-        tell_silent(done.answers, err())

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from ironstream.commands.output import Output, err, out, print_json_line, progress
 from ironstream.errors import IronstreamError
+from ironstream.rollout.applying import Applied
 from ironstream.rollout.participants import Participants
 from ironstream.rollout.progress import Progress, progress_of
 from ironstream.rollout.proposing import Answers
@@ -30,6 +31,13 @@ def tell(change: Change | None, version: Version, output: Output = Output.TABLE)
         before = "" if change.before is None else f", before it {change.before}"
         where = "" if version.gateway is None else f": gateway {version.gateway} tries version {version.candidate}"
         out().print(f"Version {version.number} holds now (change {change.number}{before}){where}.", style="green")
+
+
+def tell_applied(done: Applied, output: Output = Output.TABLE) -> None:
+    """What holds now, and who did not say whether it could take it."""
+    tell(done.change, done.version, output)
+    if done.answers is not None:
+        tell_silent(done.answers, err())
 
 
 def tell_silent(answers: Answers, console: Console) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Annotated, Final
 
 import typer
@@ -12,6 +13,7 @@ from rich.console import Console
 
 from adapters.simulator.ports import PORTS
 from ironstream.commands import children
+from ironstream.commands.apply_each import applied_meanwhile
 from ironstream.commands.children import Child
 from ironstream.commands.kafka_start import start_kafka
 from ironstream.commands.local_store import LocalStore
@@ -83,7 +85,8 @@ def up(
             sinks = SinkChildren(lambda sink_id, _: sink_process(settings, sink_id))
             with EnabledSinks(settings, console, store.serve).followed() as enabled:
                 console.print(f"[bold green]up[/] on Kafka {settings.bootstrap}; Ctrl-C ends it")
-                supervise(_processes(settings, simulator, watch), console, stop, lambda: sinks.of(enabled.ids))
+                with applied_meanwhile(settings, settings.topology, "up") if watch else nullcontext():
+                    supervise(_processes(settings, simulator), console, stop, lambda: sinks.of(enabled.ids))
         finally:
             store.stop()
             if kafka is not None:
@@ -108,7 +111,7 @@ def _kafka(settings: Settings, console: Console, stop: Stop) -> EmbeddedKafka:
     return start_kafka(settings.data_dir / "kafka", port, settings, console, stop)
 
 
-def _processes(settings: Settings, simulator: bool, watch: bool) -> list[Child]:
+def _processes(settings: Settings, simulator: bool) -> list[Child]:
     """What is to run, in the order of the start; it is stopped in the opposite order."""
     env = environment(settings)
     logs = settings.data_dir / "logs"
@@ -120,8 +123,6 @@ def _processes(settings: Settings, simulator: bool, watch: bool) -> list[Child]:
     # also without pipelines: it takes those that the file gets later
     health = {"IRONSTREAM_HEALTH_PORT": os.environ.get("IRONSTREAM_HEALTH_PORT", "0")}
     processes.append(Child("gateway", children.ironstream("gateway"), logs / "gateway.log", env | health))
-    if watch:
-        processes.append(Child("watch", children.ironstream("apply", "--watch"), logs / "watch.log", env))
     return processes
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from adapters.registry import CONFIG_MODELS
 from ironstream.cli import main
+from ironstream.commands.apply_each import apply_each
+from ironstream.commands.signals import Stop
 from ironstream.gateway.processes.topology_log import LoggedTopology
 from ironstream.gateway.processes.topology_source import TopologyVersion
 from ironstream.rollout.log import TopologyLog
@@ -114,3 +116,31 @@ async def test_what_would_be_lost_must_be_accepted(
     assert await changes(deployment) == [(1, "apply")]
     assert await command(fewer, "--accept-losses") == 0
     assert await changes(deployment) == [(1, "apply"), (2, "apply")]
+
+
+async def test_a_file_that_is_watched_is_applied_when_it_changes_and_told_once_why_not(
+    deployment: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, stop, said = tmp_path / "watched.yaml", Stop(), [""]
+
+    async def until(text: str, count: int) -> None:
+        async with asyncio.timeout(60):
+            while said[0].count(text) < count:
+                await asyncio.sleep(0.05)
+                captured = capsys.readouterr()
+                said[0] += captured.out + captured.err
+
+    file.write_text("version: 1\nassets: pump-1\n")
+    watching = asyncio.create_task(apply_each(deployment, file, "ann", stop))
+    await until("assets", 1)
+    file.write_text(PLANT)
+    await until("Version 1 holds now", 1)
+    file.write_text(PLANT.replace("  - id: pump-2\n", ""))
+    await until("This would be lost", 1)
+    file.write_text(PLANT + "  - id: pump-3\n")
+    await until("holds now", 2)
+    stop.request()
+    await watching
+    assert said[0].count("This would be lost") == 1
+    assert said[0].count("watched.yaml: 1 error") == 1
+    assert [action for _, action in await changes(deployment)] == ["apply", "apply"]
