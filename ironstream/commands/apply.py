@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -21,9 +21,6 @@ from ironstream.rollout.applying import apply_sources
 from ironstream.rollout.canary import apply_canary
 from ironstream.rollout.participants import Participants
 from ironstream.topology import read_sources
-
-if TYPE_CHECKING:
-    pass
 
 FileArgument = Annotated[
     Path | None, typer.Argument(metavar="[FILE]", help="File to apply [IRONSTREAM_TOPOLOGY, topology.yaml].")
