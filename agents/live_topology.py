@@ -97,8 +97,10 @@ class LiveTopology:
         self._rows.flush()
 
 
-def why_unusable(packed: str) -> str | None:
-    """Why this release cannot use a version, all its faults; None when it can."""
+def why_unusable(version: int, packed: str) -> str | None:
+    """Why this release cannot use a version, all its faults; None when it can, and then it is compiled already."""
+    if compiled_version(version, packed) is not None:
+        return None
     try:
         sources = unpacked(packed)
     except DecodeError as error:

@@ -17,7 +17,7 @@ from ironstream.rollout.log import TopologyLog
 from ironstream.rollout.participant import Participant, process_name
 from ironstream.rollout.records import Change, Proposal
 from ironstream.settings import Settings
-from ironstream.topics import ensure_topics, topic_specs
+from ironstream.topics import ensure_all_topics
 
 log = structlog.get_logger(__name__)
 _AGAIN_S: Final = 2.0
@@ -53,24 +53,21 @@ class TopologyFollower(Service):
             for entry in await topologies.poll():
                 if isinstance(entry, Proposal):
                     version = topologies.history.versions[entry.version]
-                    me.answer(entry.id, await asyncio.to_thread(why_unusable, version.packed))
+                    me.answer(entry.id, await asyncio.to_thread(why_unusable, version.number, version.packed))
 
     async def _take(self, topologies: TopologyLog, newest: Change) -> None:
         version = topologies.history.versions[newest.version]
         # here and not where the record is met: there it would hold up every reading behind it
         compiled = await asyncio.to_thread(compiled_version, version.number, version.packed)
         if compiled is None:
-            self._refused = await asyncio.to_thread(why_unusable, version.packed)
+            self._refused = await asyncio.to_thread(why_unusable, version.number, version.packed)
             log.error(
                 "this release cannot use the version, so its partitions keep the one before",
                 version=version.number, change=newest.number, why=self._refused,
             )  # fmt: skip
         else:
             self._refused, self._version = None, version.number
-            sizes_s = [window.size_us // 1_000_000 for window in compiled.windows]
-            await ensure_topics(
-                self._settings.kafka_client_kwargs(), topic_specs(self._settings, sizes_s), self._settings.replication
-            )
+            await ensure_all_topics(self._settings, [window.size_us // 1_000_000 for window in compiled.windows])
         await self._app.ownership.hold(TopologyChange(newest.number, version.number, version.packed))
         log.info("topology", version=version.number, change=newest.number, action=newest.action, author=newest.author)
 

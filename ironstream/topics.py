@@ -165,6 +165,12 @@ async def ensure_topics(
     ]
 
 
+async def ensure_all_topics(settings: Settings, window_sizes_s: Sequence[int]) -> list[TopicDifference]:
+    """`ensure_topics` for every topic of the deployment with windows of these sizes."""
+    specs = topic_specs(settings, window_sizes_s)
+    return await ensure_topics(settings.kafka_client_kwargs(), specs, settings.replication)
+
+
 async def describe(client_kwargs: str | dict[str, Any], names: Iterable[str]) -> dict[str, TopicState]:
     """State in Kafka of the named topics (with prefix); those that do not exist are left out. Raises BrokerError."""
     async with _admin(client_kwargs) as admin:

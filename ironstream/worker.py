@@ -26,11 +26,10 @@ from ironstream.engine.control import TopologyChange
 from ironstream.errors import BrokerError, ConfigurationError
 from ironstream.metrics import MetricsServer
 from ironstream.rollout.log import TopologyLog
-from ironstream.rollout.operations import start_with
+from ironstream.rollout.operations import start_with_file
 from ironstream.schemas import Schemas
 from ironstream.settings import Settings
-from ironstream.topics import ensure_topics, topic_specs
-from ironstream.topology import parse_sources, read_sources
+from ironstream.topics import ensure_all_topics
 
 log = structlog.get_logger(__name__)
 _MOST_WORKERS: Final = 64
@@ -103,10 +102,7 @@ async def _prepare(settings: Settings) -> tuple[TopologyChange, Topology]:
     await _topics(settings, ())
     async with TopologyLog(settings) as log_of_topologies:
         history = log_of_topologies.history
-        if history.current is None:
-            sources = read_sources(settings.topology)
-            parse_sources(sources, settings.topology.parent)
-            await start_with(log_of_topologies, sources, "worker")
+        await start_with_file(log_of_topologies, settings.topology, "worker")
         change, version = history.current, history.version
     assert change is not None
     assert version is not None
@@ -121,10 +117,7 @@ async def _prepare(settings: Settings) -> tuple[TopologyChange, Topology]:
 
 
 async def _topics(settings: Settings, sizes_s: Sequence[int]) -> None:
-    differences = await ensure_topics(
-        settings.kafka_client_kwargs(), topic_specs(settings, sizes_s), settings.replication
-    )
-    for difference in differences:
+    for difference in await ensure_all_topics(settings, sizes_s):
         if difference.setting == "partitions":
             raise BrokerError(
                 f"Topic {difference}",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ironstream.commands.apply import AuthorOption, ReasonOption, TimeoutOption, WaitOption
 from ironstream.commands.options import BootstrapOption, OutputOption, settings_of
-from ironstream.commands.output import Output, err, run
+from ironstream.commands.output import Output, run
 from ironstream.commands.rollout_log import actor, checked_version, ensure_topics_of, open_log
-from ironstream.commands.rollout_told import tell, tell_silent, wait_for
+from ironstream.commands.rollout_told import tell_applied, wait_for
 from ironstream.rollout.beside import candidate_of
 from ironstream.rollout.canary import promote_canary
 from ironstream.rollout.participants import Participants
@@ -35,9 +35,7 @@ def promote(
                 topology = checked_version(candidate_of(log.history, canary))
                 await ensure_topics_of(settings, topology)
             done = await promote_canary(settings, log, participants, actor(author), reason)
-            tell(done.change, done.version, output)
-            if done.answers is not None:
-                tell_silent(done.answers, err())
+            tell_applied(done, output)
             if wait and (holding := log.history.current) is not None:
                 await wait_for(holding, participants, settings, timeout, output)
 

@@ -14,7 +14,7 @@ from ironstream.commands.apply import AuthorOption, ReasonOption, TimeoutOption,
 from ironstream.commands.canary import sources_of
 from ironstream.commands.options import BootstrapOption, OutputOption, settings_of
 from ironstream.commands.output import Output, out, print_json, print_table, run
-from ironstream.commands.rollout_log import actor, checked_version, open_log, version_of
+from ironstream.commands.rollout_log import actor, checked_version, no_version, open_log, version_of
 from ironstream.commands.rollout_told import tell, wait_for
 from ironstream.errors import ConfigurationError
 from ironstream.rollout.audit import audited_change
@@ -66,9 +66,8 @@ def rollback(
 def _wanted(history: History, number: int | None) -> Version:
     wanted = history.before() if number is None else history.versions.get(number)
     if wanted is None or history.current is None:
-        known = ", ".join(map(str, sorted(history.versions))) or "none"
         what = "There is no version before this one." if number is None else f"There is no version {number}."
-        raise ConfigurationError(what, f"There are: {known}.")
+        raise no_version(history, what)
     if wanted.gateway is not None:
         raise ConfigurationError(
             f"Version {wanted.number} was a canary on gateway {wanted.gateway}.",

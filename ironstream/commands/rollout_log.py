@@ -12,7 +12,7 @@ from ironstream.rollout.history import History
 from ironstream.rollout.log import TopologyLog
 from ironstream.rollout.records import Version
 from ironstream.settings import Settings
-from ironstream.topics import ensure_topics, topic_specs
+from ironstream.topics import ensure_all_topics
 from ironstream.topology import Topology
 from ironstream.topology.canary import parse_version
 from ironstream.topology.sources import CanarySources, Sources
@@ -29,7 +29,7 @@ async def open_log(settings: Settings, topology: Topology | None = None) -> Asyn
 async def ensure_topics_of(settings: Settings, topology: Topology | None) -> None:
     """The topics of the deployment, also those of windows that `topology` begins."""
     sizes_s = [] if topology is None else [window.size_s for window in topology.windows]
-    await ensure_topics(settings.kafka_client_kwargs(), topic_specs(settings, sizes_s), settings.replication)
+    await ensure_all_topics(settings, sizes_s)
 
 
 def checked(sources: Sources | CanarySources, folder: Path) -> Topology:
@@ -48,14 +48,17 @@ def checked_version(version: Version) -> Topology:
     return checked(Sources.unpacked(version.packed), Path(f"version {version.number}"))
 
 
+def no_version(history: History, what: str) -> ConfigurationError:
+    """The error that a version is not there; `what` says which."""
+    known = ", ".join(map(str, sorted(history.versions))) or "none"
+    return ConfigurationError(what, f"There are: {known}.")
+
+
 def version_of(history: History, number: int | None) -> Version:
     """A version by its number; the one that holds for None. Raises ConfigurationError."""
     found = history.version if number is None else history.versions.get(number)
     if found is None:
-        known = ", ".join(map(str, sorted(history.versions))) or "none"
-        raise ConfigurationError(
-            "No topology holds yet." if number is None else f"There is no version {number}.", f"There are: {known}."
-        )
+        raise no_version(history, "No topology holds yet." if number is None else f"There is no version {number}.")
     return found
 
 

@@ -16,11 +16,11 @@ from ironstream.commands.output import run
 from ironstream.commands.supervised import environment
 from ironstream.errors import BrokerError, DecodeError, IronstreamError
 from ironstream.rollout.log import TopologyLog
-from ironstream.rollout.operations import start_with
+from ironstream.rollout.operations import start_with_file
 from ironstream.rollout.records import Version
 from ironstream.settings import Settings
-from ironstream.topics import ensure_topics, topic_specs
-from ironstream.topology import Topology, check_sources, parse_sources, read_sources
+from ironstream.topics import ensure_all_topics
+from ironstream.topology import Topology, check_sources
 from ironstream.topology.sources import Sources
 
 _AGAIN_S: Final = 2.0
@@ -91,16 +91,13 @@ class EnabledSinks:
             thread.join(_JOIN_S)
 
     async def _begin(self) -> None:
-        specs = topic_specs(self._settings, ())
-        await ensure_topics(self._settings.kafka_client_kwargs(), specs, self._settings.replication)
+        await ensure_all_topics(self._settings, ())
         async with TopologyLog(self._settings) as topologies:
             if topologies.history.current is None:
                 # the kinds' libraries are costly to import, which every other start does without
                 from ironstream.sinks.registry import SINKS
 
-                sources = read_sources(self._settings.topology)
-                parse_sources(sources, self._settings.topology.parent, sinks=SINKS)
-                await start_with(topologies, sources, "sinks")
+                await start_with_file(topologies, self._settings.topology, "sinks", sinks=SINKS)
             await self._take(topologies)
 
     async def _follow(self) -> None:

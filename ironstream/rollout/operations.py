@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal
 from uuid import uuid4
 
 from ironstream.errors import ConfigurationError
 from ironstream.rollout.log import TopologyLog
 from ironstream.rollout.records import Change, Version
+from ironstream.topology import AdapterModels, SinkSorts, parse_sources, read_sources
 from ironstream.topology.sources import CanarySources, Sources
 
 Action = Literal["start", "apply", "canary", "promote", "rollback"]
@@ -75,6 +78,16 @@ async def start_with(log: TopologyLog, sources: Sources, author: str) -> Change:
         except OvertakenError:
             continue
     return holding
+
+
+async def start_with_file(
+    log: TopologyLog, path: Path, author: str, adapters: AdapterModels | None = None, sinks: SinkSorts | None = None
+) -> None:
+    """Where nothing holds yet, have a topology file hold. Raises TopologyError when that cannot be used."""
+    if log.history.current is None:
+        sources = await asyncio.to_thread(read_sources, path)
+        await asyncio.to_thread(parse_sources, sources, path.parent, adapters, sinks)
+        await start_with(log, sources, author)
 
 
 def now() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,15 +13,15 @@ from aiokafka.errors import KafkaError
 
 from ironstream.errors import BrokerError, ConfigurationError, DecodeError, IronstreamError
 from ironstream.rollout.log import TopologyLog
-from ironstream.rollout.operations import start_with
+from ironstream.rollout.operations import start_with_file
 from ironstream.rollout.participant import Participant
 from ironstream.rollout.records import Change, Proposal, Version
 from ironstream.settings import Settings
 from ironstream.sink_process.app import Built, build_sink
 from ironstream.sink_process.declared import Declared, declared_in, unknown_sink, was_ever_declared
 from ironstream.sinks.registry import SINKS
-from ironstream.topics import ensure_topics, topic_specs
-from ironstream.topology import Topology, parse_sources, read_sources
+from ironstream.topics import ensure_all_topics
+from ironstream.topology import Topology, parse_sources
 from ironstream.topology.sources import Sources
 
 log = structlog.get_logger(__name__)
@@ -70,12 +70,9 @@ class SinkFollower:
         Creates the topics that are missing. Raises BrokerError when Kafka cannot be reached, ConfigurationError for a
         version that cannot be used, a sink that none has ever declared, and secrets that are not there.
         """
-        await self._ensure_topics(())
+        await ensure_all_topics(self._settings, ())
         async with TopologyLog(self._settings) as topologies:
-            if topologies.history.current is None:
-                sources = read_sources(self._settings.topology)
-                await asyncio.to_thread(parse_sources, sources, self._settings.topology.parent, sinks=SINKS)
-                await start_with(topologies, sources, "sink")
+            await start_with_file(topologies, self._settings.topology, "sink", sinks=SINKS)
             change, version = topologies.history.current, topologies.history.version
             assert change is not None
             assert version is not None
@@ -84,7 +81,7 @@ class SinkFollower:
             versions = sorted(topologies.history.versions.values(), key=lambda one: -one.number)
             if declared.part is None and not await asyncio.to_thread(was_ever_declared, versions, self._sink_id):
                 raise unknown_sink(self._sink_id, topology, version.number)
-        await self._ensure_topics([window.size_s for window in topology.windows])
+        await ensure_all_topics(self._settings, [window.size_s for window in topology.windows])
         self.wanted = Wanted(change.number, version.number, await self._built(declared, topology), declared.idle)
         self._newest = change.number
 
@@ -127,7 +124,7 @@ class SinkFollower:
             self._refuse(change, version, error)
             return
         if not same and built is not None:
-            await self._ensure_topics([window.size_s for window in topology.windows])
+            await ensure_all_topics(self._settings, [window.size_s for window in topology.windows])
         before, self._newest, self.refused, self._again_at_s = self.wanted, change.number, None, None
         self.wanted = Wanted(change.number, version.number, built, declared.idle)
         if built is not before.built:
@@ -166,10 +163,6 @@ class SinkFollower:
         if self._before_secrets is not None:
             await asyncio.to_thread(self._before_secrets, self._settings, topology)
         return await build_sink(declared.running, topology, self._settings)
-
-    async def _ensure_topics(self, sizes_s: Sequence[int]) -> None:
-        specs = topic_specs(self._settings, sizes_s)
-        await ensure_topics(self._settings.kafka_client_kwargs(), specs, self._settings.replication)
 
     def _say(self, me: Participant) -> None:
         # a change is dealt with once the sink runs by it, and not while it is still stopping

@@ -22,6 +22,7 @@ from typing import Final
 
 import structlog
 
+from ironstream.embedded.locks import try_lock
 from ironstream.errors import ConfigurationError
 from ironstream.settings import Settings
 from ironstream.topics import MIB, TopicSpec, delete_topics, ensure_topics, topic_names
@@ -60,7 +61,7 @@ async def shadow_namespace(settings: Settings, topics: Iterable[str], partitions
     with _alone(base):
         folder.mkdir(mode=0o700)
         # held for as long as the process lives: this is how others know that it does
-        held = _lock(folder)
+        held = try_lock(folder / "lock")
     prefix = f"{settings.topic_prefix}{MARK}{name}."
     names = [prefix + topic for topic in topics]
     kafka = settings.kafka_client_kwargs()
@@ -111,7 +112,7 @@ def _clear(base: Path) -> set[str]:
     living = set()
     with _alone(base):
         for folder in list(base.iterdir()):
-            held = _lock(folder)
+            held = try_lock(folder / "lock")
             if held is None:
                 living.add(folder.name)
                 continue
@@ -129,17 +130,6 @@ def _alone(base: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _lock(folder: Path) -> int | None:
-    """Descriptor of the folder's lock; None where another process has it."""
-    held = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(held)
-        return None
-    return held
 
 
 def _base() -> Path:

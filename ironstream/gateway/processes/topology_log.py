@@ -18,11 +18,11 @@ from ironstream.gateway.processes.proposals import faults_of
 from ironstream.gateway.processes.topology_source import TopologyVersion
 from ironstream.gateway.secrets import Places, SecretPlaces
 from ironstream.rollout.log import TopologyLog
-from ironstream.rollout.operations import start_with
+from ironstream.rollout.operations import start_with_file
 from ironstream.rollout.participant import Participant, process_name
 from ironstream.rollout.records import Proposal, Version
 from ironstream.settings import Settings
-from ironstream.topology import AdapterModels, SinkSorts, Topology, TopologyError, parse_sources, read_sources
+from ironstream.topology import AdapterModels, SinkSorts, Topology, TopologyError
 from ironstream.topology.canary import parse_version
 from ironstream.topology.sources import unpacked
 
@@ -74,9 +74,7 @@ class LoggedTopology:
         """See TopologySource: what holds now; while Kafka is away, what held last."""
         found = await self.look()
         if found is None and self._log is not None and self._first is not None and self._first.exists():
-            sources = await asyncio.to_thread(read_sources, self._first)
-            await asyncio.to_thread(parse_sources, sources, self._first.parent, self._adapters, self._sinks)
-            await start_with(self._log, sources, "gateway")
+            await start_with_file(self._log, self._first, "gateway", self._adapters, self._sinks)
             found = await self.look()
         if found is None and self._log is None and (kept := self._read_kept()) is not None:
             _LOG.warning("kafka_is_away_so_the_last_version_holds", version=kept.number)
