@@ -9,7 +9,7 @@ from typing import Final
 from agents.alarm_register import AlarmRegister
 from agents.live_topology import Topology
 from agents.log_clock import LAST_MS
-from ironstream.alarm_codec import AuditEntry, encode
+from ironstream.alarm_codec import AuditEntry, encode, said_before
 from ironstream.contract import ID_HEADER, Command, Evidence, Topic, asset_key
 from ironstream.domain.alarm_commands import (
     Impossible,
@@ -51,7 +51,7 @@ class AlarmCommands:
         seen = register.seen_command(command.command_id)
         alarm, entries, reason = None, [], None
         if seen is not None:
-            outcome, reason = "repeated", f"was {seen.outcome} at offset {seen.offset}"
+            outcome, reason = "repeated", said_before(seen.outcome, seen.offset)
         else:
             outcome = "accepted"
             try:
@@ -89,7 +89,10 @@ class AlarmCommands:
             if alarm is None:
                 raise Impossible(f"alarm {command.alarm_id!r} is not known")
             if command.occurrence_id not in (None, alarm.occurrence_id):
-                raise Impossible(f"the latest occurrence is {alarm.occurrence_id}, not {command.occurrence_id!r}")
+                raise Impossible(
+                    "it was raised again since: the latest occurrence is"
+                    f" {alarm.occurrence_id}, not {command.occurrence_id!r}"
+                )
         else:
             alarm = register.of_occurrence(command.occurrence_id or "")
             if alarm is None:

@@ -37,6 +37,7 @@ _AVRO_FRAME: Final = 0
 _INTEGERS_END: Final = 2**63
 """State rows and Kafka's offsets hold 64 bits; JSON's integers have no end."""
 _AT: Final = re.compile(r" - at `\$\.?(?P<path>[^`]*)`$")
+_BEFORE: Final = re.compile(r"was (accepted|rejected) at offset \d+")
 _MISSING: Final = re.compile(r"missing required field `(?P<field>[^`]*)`")
 
 
@@ -128,6 +129,17 @@ def encode_event(event: Event, unknown: Mapping[str, Any]) -> bytes:
         return msgspec.json.encode({**known, **{name: unknown[name] for name in sorted(unknown)}})
     except (ValueError, OverflowError, RecursionError) as err:
         raise DecodeError("record", f"cannot be written as JSON again: {err}") from err
+
+
+def said_before(outcome: str, offset: int) -> str:
+    """The `reason` of a repeated command: what had become of the first, and where that stands in alarms.raw."""
+    return f"was {outcome} at offset {offset}"
+
+
+def outcome_before(reason: str | None) -> str | None:
+    """The outcome that such a reason tells, accepted or rejected; None where it tells none."""
+    found = _BEFORE.fullmatch(reason or "")
+    return None if found is None else found[1]
 
 
 def _object(value: bytes | None) -> dict[str, Any]:

@@ -10,6 +10,8 @@ from ironstream.domain.times import MAX_US, to_iso
 PREFIX: Final = "dlq-"
 SINK_HEADER: Final = PREFIX + "sink"
 """On dlq.sinks: the id of the sink whose target refused the record."""
+REPLAY_BOOT: Final = PREFIX + "replay-"
+"""Begins the name of the run that replayed readings are numbered in: the dead letters of one partition."""
 
 
 class Refused(Protocol):

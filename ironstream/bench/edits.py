@@ -33,7 +33,7 @@ from ironstream.bench.measure import Machine, machine
 from ironstream.bench.pacer import Order, Phase, Sent
 from ironstream.bench.plant import Plant
 from ironstream.commands.children import Child, ironstream, python
-from ironstream.commands.rollout_log import checked, checked_version, open_log
+from ironstream.commands.rollout_log import open_log
 from ironstream.contract import Topic
 from ironstream.rollout.applying import apply_sources
 from ironstream.rollout.audit import audited_change
@@ -44,6 +44,7 @@ from ironstream.rollout.records import Change
 from ironstream.settings import Settings
 from ironstream.topics import STATEFUL_AGENTS
 from ironstream.topology.sources import Sources
+from ironstream.versions import checked, checked_version
 
 _PATIENCE_S: Final = 120.0
 _AN_EDIT_S: Final = 12.0

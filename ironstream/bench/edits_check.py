@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from ironstream.bench.edits_plan import EDITED_ASSET, EDITED_PARAMETER, Knobs
 from ironstream.bench.plant import Plant
 from ironstream.bench.switches import Judged, Switches, judge
-from ironstream.commands.ledger_read import LedgerReader, refused_place
 from ironstream.contract import CONTROL_KEY, ID_HEADER, Topic
+from ironstream.ledger.read import LedgerReader, refused_place
 from ironstream.settings import Settings
 
 _TOLD: Final = 5

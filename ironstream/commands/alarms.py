@@ -10,7 +10,6 @@ import typer
 from rich.text import Text
 
 from ironstream.commands import alarm_rules
-from ironstream.commands.operator import ANSWER_TIMEOUT_S, command_on, send_command
 from ironstream.commands.options import BootstrapOption, OutputOption, length_of, settings_of
 from ironstream.commands.output import Output, out, print_json, print_table, run
 from ironstream.commands.tables import read_replica
@@ -18,6 +17,7 @@ from ironstream.contract import AlarmState, Severity
 from ironstream.domain.alarms import Alarm
 from ironstream.domain.times import to_iso, to_us
 from ironstream.errors import ConfigurationError
+from ironstream.operator import ANSWER_TIMEOUT_S, command_on, send_command
 from ironstream.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Alarms: list them, acknowledge and shelve them, edit their rules.")

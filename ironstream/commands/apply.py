@@ -13,7 +13,7 @@ from ironstream.commands.canary import canary_of
 from ironstream.commands.losses import refuse_losses
 from ironstream.commands.options import BootstrapOption, OutputOption, settings_of
 from ironstream.commands.output import Output, run
-from ironstream.commands.rollout_log import actor, checked, open_log
+from ironstream.commands.rollout_log import actor, open_log
 from ironstream.commands.rollout_told import tell_applied, wait_for
 from ironstream.commands.signals import stop_on_signals
 from ironstream.errors import ConfigurationError
@@ -21,6 +21,7 @@ from ironstream.rollout.applying import apply_sources
 from ironstream.rollout.canary import apply_canary
 from ironstream.rollout.participants import Participants
 from ironstream.topology import read_sources
+from ironstream.versions import checked
 
 FileArgument = Annotated[
     Path | None, typer.Argument(metavar="[FILE]", help="File to apply [IRONSTREAM_TOPOLOGY, topology.yaml].")

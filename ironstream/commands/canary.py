@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 from ironstream.commands.output import err
-from ironstream.commands.rollout_log import checked, checked_version
 from ironstream.errors import ConfigurationError
 from ironstream.rollout.beside import base_of
 from ironstream.rollout.history import History
@@ -16,6 +15,7 @@ from ironstream.topology import Topology
 from ironstream.topology.canary import gateway_part, gateways_of
 from ironstream.topology.faults import did_you_mean
 from ironstream.topology.sources import CanarySources, Sources, unpacked
+from ironstream.versions import checked, checked_version
 
 _NAMED: Final = 10
 

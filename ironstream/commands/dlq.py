@@ -2,45 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
-from aiokafka import TopicPartition
 
-from ironstream.commands.log_reader import LogReader
+from ironstream.commands.dlq_replay import newest_letters, parse_place, replay
 from ironstream.commands.options import BootstrapOption, OutputOption, settings_of
 from ironstream.commands.output import Output, clock, out, print_json, print_table, progress, run
-from ironstream.commands.records import as_json, headers_of, text_of
 from ironstream.contract import Topic
+from ironstream.dead_letters import TOPICS
+from ironstream.dead_letters.letter import reason_of
+from ironstream.dead_letters.read import Refusals, count_letters, one_letter
 from ironstream.dlq import SINK_HEADER
-from ironstream.errors import ConfigurationError
+from ironstream.record_text import as_json, headers_of, text_of
 from ironstream.settings import Settings
 
-TOPICS = (Topic.DLQ_TELEMETRY, Topic.DLQ_EVENTS, Topic.DLQ_ALARMS, Topic.DLQ_SINKS, Topic.DLQ_OVERFLOW)
-_READ_TIMEOUT_MS = 5000
-
 app = typer.Typer(no_args_is_help=True, help="Dead letters: records that were refused, with the reason.")
-
-
-@dataclass(slots=True)
-class Refusals:
-    """Dead letters of one topic with one reason; on dlq.sinks those of one sink."""
-
-    topic: str
-    reason: str
-    sink: str | None = None
-    count: int = 0
-    last_ms: int = -1
-    last_id: str = ""
-    last_detail: str = ""
-
-    def add(self, record: Any, detail: str) -> None:
-        """Count one more."""
-        self.count += 1
-        if record.timestamp >= self.last_ms:
-            self.last_ms, self.last_detail = record.timestamp, detail
-            self.last_id = f"{self.topic}/{record.partition}/{record.offset}"
 
 
 @app.command("list")
@@ -111,9 +88,9 @@ def show(
 
       ironstream dlq show dlq.invalid_telemetry/3/17
     """
-    topic, partition, offset = _parse(record)
+    topic, partition, offset = parse_place(record)
     settings = settings_of(bootstrap=bootstrap)
-    found = run(_one(settings, topic, partition, offset), settings.bootstrap)
+    found = run(one_letter(settings, topic, partition, offset), settings.bootstrap)
     if output is Output.JSON:
         print_json(as_json(topic, found))
         return
@@ -129,58 +106,26 @@ def show(
     console.print(text_of(found.value) or "(none)", markup=False)
 
 
+app.command()(replay)
+
+
 async def _read(
     settings: Settings, reason: str | None, sink: str | None, limit: int
 ) -> tuple[list[Refusals], list[tuple[str, Any]]]:
-    groups: dict[tuple[str, str, str | None], Refusals] = {}
-    records: list[tuple[str, Any]] = []
-    async with LogReader(settings, TOPICS if sink is None else [Topic.DLQ_SINKS], missing_ok=True) as reader:
-        await reader.to_beginning()
+    topics = TOPICS if sink is None else (Topic.DLQ_SINKS,)
+
+    def wanted(record: Any) -> bool:
+        why, _, of = reason_of(record)
+        return (sink is None or of == sink) and (reason is None or why == reason)
+
+    if reason is None:
         with progress() as bar:
             task = bar.add_task("reading dead letters", total=None)
-            async for record in reader.until_end(lambda done, total: bar.update(task, completed=done, total=total)):
-                topic, headers = reader.topic_of(record), headers_of(record)
-                why, of = headers.get("dlq-reason") or "unknown", headers.get(SINK_HEADER)
-                if sink is not None and of != sink:
-                    continue
-                if reason is None:
-                    group = groups.setdefault((topic, why, of), Refusals(topic, why, of))
-                    group.add(record, headers.get("dlq-detail") or "")
-                elif why == reason:
-                    records.append((topic, record))
-                    if len(records) > 20 * limit:
-                        records = _newest(records, limit)
-    return sorted(groups.values(), key=lambda one: (one.topic, -one.count)), _newest(records, limit)
-
-
-def _newest(records: list[tuple[str, Any]], limit: int) -> list[tuple[str, Any]]:
-    return sorted(records, key=lambda pair: pair[1].timestamp)[-limit:]
-
-
-async def _one(settings: Settings, topic: str, partition: int, offset: int) -> Any:
-    async with LogReader(settings, [topic]) as reader:
-        tp = TopicPartition(settings.topic(topic), partition)
-        if tp in reader.partitions:
-            first = (await reader.consumer.beginning_offsets([tp]))[tp]
-            end = (await reader.consumer.end_offsets([tp]))[tp]
-            if first <= offset < end:
-                reader.consumer.assign([tp])
-                reader.consumer.seek(tp, offset)
-                for record in await reader.poll(_READ_TIMEOUT_MS):
-                    if record.offset == offset:
-                        return record
-    raise ConfigurationError(
-        f"There is no record {topic}/{partition}/{offset}.", "`ironstream dlq list` names those that there are."
-    )
-
-
-def _parse(text: str) -> tuple[str, int, int]:
-    topic, _, rest = text.partition("/")
-    partition, _, offset = rest.partition("/")
-    # the short form of the table leaves the common beginning of the names out
-    topic = topic if topic.startswith("dlq.") else f"dlq.{topic}"
-    if topic not in TOPICS or not partition.isdecimal() or not offset.isdecimal():
-        raise ConfigurationError(
-            f"{text!r} names no dead letter.", "Write TOPIC/PARTITION/OFFSET, as dlq.invalid_telemetry/3/17."
-        )
-    return topic, int(partition), int(offset)
+            counted = await count_letters(
+                settings, topics, wanted, progress=lambda done, total: bar.update(task, completed=done, total=total)
+            )
+        return counted.refusals, []
+    records: list[tuple[str, Any]] = []
+    for topic in topics:
+        records += [(topic, record) for record in await newest_letters(settings, topic, wanted, limit)]
+    return [], sorted(records, key=lambda pair: pair[1].timestamp)[-limit:]

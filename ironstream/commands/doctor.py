@@ -20,12 +20,12 @@ from aiokafka.errors import KafkaError
 from rich.text import Text
 
 from ironstream import __version__
-from ironstream.commands.log_reader import LogReader
 from ironstream.commands.options import BootstrapOption, DataDirOption, OutputOption, TopologyOption, settings_of
 from ironstream.commands.output import Output, out, print_json, print_table
 from ironstream.commands.sink_named import NamedSink, declared_sinks
 from ironstream.commands.topics import specs_of
 from ironstream.contract import Topic
+from ironstream.engine.log_reader import LogReader
 from ironstream.errors import IronstreamError
 from ironstream.settings import Settings
 from ironstream.topics import describe, ensure_topics

@@ -15,3 +15,11 @@ class RunByDefault(TyperGroup):
         if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
             args.insert(0, "run")
         return super().parse_args(ctx, args)
+
+
+class RunWithoutArguments(RunByDefault):
+    """`web` alone means `web run`, too."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put `run` where nothing is given."""
+        return super().parse_args(ctx, args or ["run"])

@@ -10,14 +10,15 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from ironstream.commands.ledger_book import Account, Book
-from ironstream.commands.ledger_stored import Stored
 from ironstream.commands.options import BootstrapOption, OutputOption, TopologyOption, length_of, settings_of
 from ironstream.commands.output import Output, out, print_json, print_table, progress, run
 from ironstream.commands.sink_named import NamedSink
 from ironstream.contract import IDENTITY_PART, Topic
 from ironstream.domain.times import to_us
 from ironstream.errors import ConfigurationError
+from ironstream.ledger.book import Account, Book
+from ironstream.ledger.report import accounts_of, as_json, place_text
+from ironstream.ledger.stored import Stored
 from ironstream.settings import Settings
 
 _COLUMNS = ("asset", "parameter", "sent", "in raw", "clean", "duplicate", "refused", "expired", "pending", "overflow",
@@ -101,62 +102,8 @@ def moment_of(text: str, now: datetime) -> int:
         return int((now - length_of(text)).timestamp() * 1000)
 
 
-def as_json(book: Book) -> dict[str, Any]:
-    """The book for programs."""
-    accounts = [_account(account) for account in _sorted(book)]
-    unnamed = book.unnamed
-    return {
-        "explained": book.explained,
-        "series": accounts,
-        "unreadable": {
-            "raw": unnamed.raw,
-            "refused": unnamed.refused,
-            "expired": unnamed.expired,
-            "pending": unnamed.pending,
-            "unexplained": list(map(_place, unnamed.unexplained)),
-        },
-    }
-
-
-def _account(account: Account) -> dict[str, Any]:
-    return {
-        "asset": account.asset,
-        "parameter": account.parameter,
-        "sent": account.sent,
-        "unnumbered": account.unnumbered,
-        "raw": account.raw,
-        "clean": account.clean,
-        "duplicate": account.duplicate,
-        "refused": account.refused,
-        "expired": account.expired,
-        "pending": account.pending,
-        "overflow": account.overflow,
-        "missing": account.missing,
-        "unexplained": list(map(_place, account.unexplained)),
-        "stores": {sink_id: _stored(stored) for sink_id, stored in account.stores.items()},
-        "runs": [
-            {"boot": boot, "highest_seq": run.high, "holes": account.holes.get(boot, [])}
-            for boot, run in account.runs.items()
-        ],
-    }
-
-
-def _stored(stored: Stored) -> dict[str, Any]:
-    return {
-        "stored": stored.stored,
-        "waiting": stored.waiting,
-        "refused": stored.refused,
-        "expired": stored.expired,
-        "missing": stored.missing,
-        "doubled": stored.doubled,
-        # of many that are missing or doubled the first ones
-        "missing_records": list(map(_place, stored.missing_places)),
-        "doubled_records": list(map(_place, stored.doubled_places)),
-    }
-
-
 def _print(book: Book, stores: Sequence[str]) -> None:
-    rows = [[*_row(account), *(_in_store(account.stores.get(one)) for one in stores)] for account in _sorted(book)]
+    rows = [[*_row(account), *(_in_store(account.stores.get(one)) for one in stores)] for account in accounts_of(book)]
     if not rows and not book.unnamed.raw:
         out().print("No readings.")
         return
@@ -199,7 +146,7 @@ def _in_store(stored: Stored | None) -> Any:
 
 def _faults(book: Book) -> Iterable[str]:
     """What is not explained, one line each."""
-    for account in _sorted(book):
+    for account in accounts_of(book):
         name = f"{account.asset}/{account.parameter}"
         for boot, holes in account.holes.items():
             shown = ", ".join(str(a) if a == b else f"{a}–{b}" for a, b in holes[:5]) + (
@@ -207,18 +154,14 @@ def _faults(book: Book) -> Iterable[str]:
             )
             yield f"{name}: sent in run {boot} and never in telemetry.raw: seq {shown}"
         for place in account.unexplained[:5]:
-            yield f"{name}: {_place(place)} is neither clean nor refused nor a repeat"
+            yield f"{name}: {place_text(place)} is neither clean nor refused nor a repeat"
         for store, stored in account.stores.items():
             for place in stored.missing_places[:5]:
-                yield f"{name}: {_place(place)} is clean and not in {store}"
+                yield f"{name}: {place_text(place)} is clean and not in {store}"
             for place in stored.doubled_places[:5]:
-                yield f"{name}: {_place(place)} is more than once in {store}"
+                yield f"{name}: {place_text(place)} is more than once in {store}"
     for place in book.unnamed.unexplained[:5]:
-        yield f"{_place(place)} cannot be read and is not in the DLQ"
-
-
-def _sorted(book: Book) -> list[Account]:
-    return [book.accounts[name] for name in sorted(book.accounts)]
+        yield f"{place_text(place)} cannot be read and is not in the DLQ"
 
 
 def _reasons(refused: Counter[str]) -> str:
@@ -229,13 +172,9 @@ def _alert(count: int) -> Any:
     return Text(f"{count:,}", style="bold red") if count else 0
 
 
-def _place(place: tuple[int, int]) -> str:
-    return f"telemetry.raw/{place[0]}/{place[1]}"
-
-
 async def _read(settings: Settings, asset: str | None, since_ms: int | None, sinks: Sequence[NamedSink]) -> Book:
     # the compiled decoders are costly to import, in time and memory, which every other command would pay for
-    from ironstream.commands.ledger_read import LedgerReader
+    from ironstream.ledger.read import LedgerReader
 
     with progress() as bar:
         tasks: dict[str, Any] = {}

@@ -9,22 +9,22 @@ from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from ironstream.codec import decode_readings
-from ironstream.commands.ledger_book import Book, Named
-from ironstream.commands.ledger_read import LedgerReader, Progress, named_of, refused_place, to_start
-from ironstream.commands.ledger_sets import SparseOffsets
-from ironstream.commands.ledger_stored import Held, Place, Wanted
-from ironstream.commands.log_reader import LogReader
 from ironstream.commands.query_store import opened_store
-from ironstream.commands.sink_groups import SinkGroups
 from ironstream.commands.sink_named import NamedSink
 from ironstream.contract import SeriesId, Topic
 from ironstream.dlq import SINK_HEADER
 from ironstream.domain.times import to_us
+from ironstream.engine.log_reader import LogReader
+from ironstream.ledger.book import Book, Named
+from ironstream.ledger.read import LedgerReader, Progress, named_of, refused_place, to_start
+from ironstream.ledger.sets import SparseOffsets
+from ironstream.ledger.stored import Held, Place, Wanted
 from ironstream.query.errors import NothingStoredError
 from ironstream.query.origins import Origins, Span
 from ironstream.query.patterns import SeriesPattern
 from ironstream.settings import Settings
 from ironstream.sinks.group import group_of
+from ironstream.sinks.groups import SinkGroups
 
 _BATCH: Final = 2000
 _DAY_US: Final = 86_400_000_000

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ironstream.commands.rollout_log import checked_version
 from ironstream.errors import ConfigurationError
 from ironstream.rollout.log import TopologyLog
 from ironstream.topology import Topology, TopologyError
+from ironstream.versions import checked_version
 
 
 def refuse_losses(log: TopologyLog, candidate: Topology) -> None:

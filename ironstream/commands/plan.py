@@ -12,9 +12,9 @@ from rich.text import Text
 from ironstream.commands.held import held_version
 from ironstream.commands.options import BootstrapOption, OutputOption, length_of, settings_of
 from ironstream.commands.output import Output, out, print_json, print_table
-from ironstream.commands.rollout_log import checked, checked_version
 from ironstream.errors import ConfigurationError
 from ironstream.topology import TopologyError, read_sources
+from ironstream.versions import checked, checked_version
 
 if TYPE_CHECKING:
     from ironstream.settings import Settings

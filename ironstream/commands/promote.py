@@ -5,11 +5,12 @@ from __future__ import annotations
 from ironstream.commands.apply import AuthorOption, ReasonOption, TimeoutOption, WaitOption
 from ironstream.commands.options import BootstrapOption, OutputOption, settings_of
 from ironstream.commands.output import Output, run
-from ironstream.commands.rollout_log import actor, checked_version, ensure_topics_of, open_log
+from ironstream.commands.rollout_log import actor, ensure_topics_of, open_log
 from ironstream.commands.rollout_told import tell_applied, wait_for
 from ironstream.rollout.beside import candidate_of
 from ironstream.rollout.canary import promote_canary
 from ironstream.rollout.participants import Participants
+from ironstream.versions import checked_version
 
 
 def promote(

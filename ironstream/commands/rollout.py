@@ -14,15 +14,15 @@ from ironstream.commands.apply import AuthorOption, ReasonOption, TimeoutOption,
 from ironstream.commands.canary import sources_of
 from ironstream.commands.options import BootstrapOption, OutputOption, settings_of
 from ironstream.commands.output import Output, out, print_json, print_table, run
-from ironstream.commands.rollout_log import actor, checked_version, no_version, open_log, version_of
+from ironstream.commands.rollout_log import actor, open_log, version_of
 from ironstream.commands.rollout_told import tell, wait_for
 from ironstream.errors import ConfigurationError
-from ironstream.rollout.audit import audited_change
-from ironstream.rollout.history import History
+from ironstream.rollout.going_back import go_back
 from ironstream.rollout.participants import Participants
 from ironstream.rollout.records import Change, Version
 from ironstream.settings import Settings
 from ironstream.topology import read_sources
+from ironstream.versions import checked_version
 
 VersionArgument = Annotated[int | None, typer.Argument(metavar="[VERSION]", help="Its number.")]
 
@@ -48,13 +48,7 @@ def rollback(
 
     async def work() -> None:
         async with open_log(settings) as log:
-            before, wanted = log.history.current, _wanted(log.history, version)
-            change = None
-            if before is not None and before.version != wanted.number:
-                checked_version(wanted)
-                change = await audited_change(
-                    settings, log, wanted.number, "rollback", actor(author), reason, before.number
-                )
+            change, wanted = await go_back(settings, log, version, actor(author), reason, _check)
             tell(change, wanted, output)
             if wait and (holding := log.history.current) is not None:
                 async with Participants(settings) as participants:
@@ -63,17 +57,8 @@ def rollback(
     run(work(), settings.bootstrap)
 
 
-def _wanted(history: History, number: int | None) -> Version:
-    wanted = history.before() if number is None else history.versions.get(number)
-    if wanted is None or history.current is None:
-        what = "There is no version before this one." if number is None else f"There is no version {number}."
-        raise no_version(history, what)
-    if wanted.gateway is not None:
-        raise ConfigurationError(
-            f"Version {wanted.number} was a canary on gateway {wanted.gateway}.",
-            f"Its candidate is version {wanted.candidate}, what held beside it version {wanted.parent}.",
-        )
-    return wanted
+async def _check(version: Version) -> None:
+    checked_version(version)
 
 
 def history(bootstrap: BootstrapOption = None, output: OutputOption = Output.TABLE) -> None:

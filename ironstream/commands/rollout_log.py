@@ -1,21 +1,18 @@
-"""What the commands of the rollout share: the log with its topics, a topology that is checked, who acts."""
+"""What the commands of the rollout share: the log with its topics, a version by its number, who acts."""
 
 from __future__ import annotations
 
 import getpass
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
-from ironstream.errors import ConfigurationError
+from ironstream.rollout.going_back import no_version
 from ironstream.rollout.history import History
 from ironstream.rollout.log import TopologyLog
 from ironstream.rollout.records import Version
 from ironstream.settings import Settings
 from ironstream.topics import ensure_all_topics
 from ironstream.topology import Topology
-from ironstream.topology.canary import parse_version
-from ironstream.topology.sources import CanarySources, Sources
 
 
 @asynccontextmanager
@@ -30,28 +27,6 @@ async def ensure_topics_of(settings: Settings, topology: Topology | None) -> Non
     """The topics of the deployment, also those of windows that `topology` begins."""
     sizes_s = [] if topology is None else [window.size_s for window in topology.windows]
     await ensure_all_topics(settings, sizes_s)
-
-
-def checked(sources: Sources | CanarySources, folder: Path) -> Topology:
-    """The topology that files declare; of a canary, what gateways and sinks run. Raises TopologyError."""
-    # the models of adapters and sinks are costly to import, which every other command would pay for
-    from adapters.registry import CONFIG_MODELS
-    from ironstream.sinks.registry import SINKS
-
-    return parse_version(sources, folder, CONFIG_MODELS, SINKS)
-
-
-def checked_version(version: Version) -> Topology:
-    """The topology of a version, of a canary what it goes back to. Raises TopologyError: this release may have learned
-    since what that one did wrong.
-    """
-    return checked(Sources.unpacked(version.packed), Path(f"version {version.number}"))
-
-
-def no_version(history: History, what: str) -> ConfigurationError:
-    """The error that a version is not there; `what` says which."""
-    known = ", ".join(map(str, sorted(history.versions))) or "none"
-    return ConfigurationError(what, f"There are: {known}.")
 
 
 def version_of(history: History, number: int | None) -> Version:

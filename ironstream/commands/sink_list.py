@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,33 +10,18 @@ from rich.text import Text
 
 from ironstream.commands.options import BootstrapOption, OutputOption, TopologyOption, settings_of
 from ironstream.commands.output import Output, out, print_json, print_table, progress, run
-from ironstream.commands.sink_groups import SinkGroups
 from ironstream.commands.sink_named import NamedSink, declared_sinks
-from ironstream.domain.times import to_iso
 from ironstream.settings import Settings
-from ironstream.sinks.group import Place, Standing, group_of, written_until_ms
+from ironstream.sinks.groups import SinkGroups
+from ironstream.sinks.states import GroupState, group_state
 
 
 @dataclass(frozen=True, slots=True)
 class SinkState:
-    """A sink as it is: the members of its group, where that stands, and until when everything is written."""
+    """A sink as it is declared, and its group as it is."""
 
     sink: NamedSink
-    group: str
-    members: list[str]
-    standings: list[Standing]
-    last_times_ms: Mapping[Place, int]
-
-    @property
-    def lag(self) -> int:
-        """Offsets of all its topics that it has yet to deal with."""
-        return sum(standing.lag for standing in self.standings)
-
-    @property
-    def written_until(self) -> str | None:
-        """When the record came in up to which everything is written; None: not known, or nothing is yet."""
-        time_ms = written_until_ms(self.standings, self.last_times_ms)
-        return None if time_ms is None else to_iso(time_ms * 1000)
+    group: GroupState
 
 
 def list_sinks(
@@ -73,10 +58,8 @@ async def _look(settings: Settings, sinks: Sequence[NamedSink]) -> list[SinkStat
     async with SinkGroups(settings, topics) as groups:
         with progress() as bar:
             for sink in bar.track(sinks, description="looking at sinks"):
-                group = group_of(settings.application_id, sink.part.id)
-                standings = await groups.standings(group, sink.topics)
-                times = await groups.last_times_ms(standings)
-                states.append(SinkState(sink, group, await groups.members(group), standings, times))
+                group = await group_state(groups, settings.application_id, sink.part.id, sink.topics)
+                states.append(SinkState(sink, group))
     return states
 
 
@@ -86,19 +69,19 @@ def _as_json(state: SinkState) -> dict[str, Any]:
         "kind": state.sink.part.kind,
         "enabled": state.sink.part.enabled,
         "topics": state.sink.topics,
-        "group": state.group,
-        "members": state.members,
-        "lag": state.lag,
-        "written_until": state.written_until,
-        "partitions": [asdict(standing) | {"lag": standing.lag} for standing in state.standings],
+        "group": state.group.group,
+        "members": state.group.members,
+        "lag": state.group.lag,
+        "written_until": state.group.written_until,
+        "partitions": [asdict(standing) | {"lag": standing.lag} for standing in state.group.standings],
     }
 
 
 def _row(state: SinkState) -> list[Any]:
     part = state.sink.part
-    running = bool(state.members)
+    running = bool(state.group.members)
     word = "running" if running else "stopped" if part.enabled else "disabled"
     # one that is to run and does not is what the reader looks for
     style = "green" if running else "bold yellow" if part.enabled else "dim"
-    until = (state.written_until or "").replace("T", " ").removesuffix("Z")
-    return [part.id, part.kind, Text(word, style=style), state.lag, until, ", ".join(state.sink.topics)]
+    until = (state.group.written_until or "").replace("T", " ").removesuffix("Z")
+    return [part.id, part.kind, Text(word, style=style), state.group.lag, until, ", ".join(state.sink.topics)]

@@ -12,12 +12,12 @@ from rich.text import Text
 
 from ironstream.commands.options import BootstrapOption, OutputOption, TopologyOption, settings_of
 from ironstream.commands.output import Output, err, out, print_json, print_table, progress, run
-from ironstream.commands.sink_groups import SinkGroups
 from ironstream.commands.sink_named import NameArgument, NamedSink, sink_named
 from ironstream.domain.times import to_us
 from ironstream.errors import ConfigurationError
 from ironstream.settings import Settings
 from ironstream.sinks.group import Move, Place, Standing, group_of, moves_to
+from ironstream.sinks.groups import SinkGroups
 
 _OFFSET: Final = re.compile(r"([A-Za-z0-9._-]+):(\d{1,9}):(\d{1,18})")
 

@@ -30,7 +30,7 @@ def list_tables(bootstrap: BootstrapOption = None, output: OutputOption = Output
 
       ironstream tables list
     """
-    from ironstream.commands.table_views import VIEWS
+    from tables.views import VIEWS
 
     settings = settings_of(bootstrap=bootstrap)
     replicas = run(_read(settings, STATEFUL_AGENTS), settings.bootstrap)
@@ -63,7 +63,7 @@ def get(
 
       ironstream tables get windows acme/north-works/tank-1 --output json
     """
-    from ironstream.commands.table_views import VIEWS
+    from tables.views import VIEWS
 
     view = next((view for view in VIEWS if view.name == table), None)
     if view is None:

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from ironstream.commands.log_reader import LogReader
 from ironstream.commands.options import BootstrapOption, OutputOption, settings_of
 from ironstream.commands.output import Output, out, print_json_line, run
-from ironstream.commands.records import as_json, summary
+from ironstream.commands.records import summary
+from ironstream.engine.log_reader import LogReader
+from ironstream.record_text import as_json
 from ironstream.settings import Settings
 
 

@@ -25,9 +25,9 @@ class Applied:
 
 
 async def apply_sources(
-    settings: Settings, log: TopologyLog, participants: Participants, sources: Sources, author: str, reason: str
+    settings: Settings, log: TopologyLog, participants: Participants | None, sources: Sources, author: str, reason: str
 ) -> Applied:
-    """Have files that were checked hold from now on.
+    """Have files that were checked hold from now on; without `participants` nobody is asked.
 
     Raises CanaryHoldsError while a canary holds, RefusedError when somebody could not take them, OvertakenError when
     somebody else has made a change since `log` was read; nothing has changed then.
@@ -37,7 +37,7 @@ async def apply_sources(
     if version is not None and version.sha256 == sources.sha256:
         return Applied(version)
     written = await write_version(log, sources, author, reason)
-    answers = await propose(log, participants, written.number, author)
+    answers = None if participants is None else await propose(log, participants, written.number, author)
     after = 0 if holding is None else holding.number
     change = await audited_change(settings, log, written.number, "apply", author, reason, after)
     return Applied(written, change, answers)

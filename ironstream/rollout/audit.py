@@ -6,12 +6,10 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 
 from ironstream.contract import Topic
-from ironstream.rollout.beside import refuse_beside_canary
 from ironstream.rollout.log import TopologyLog
-from ironstream.rollout.operations import Action, make_change, now, write_version
-from ironstream.rollout.records import Change, Version
+from ironstream.rollout.operations import Action, make_change, now
+from ironstream.rollout.records import Change
 from ironstream.settings import Settings
-from ironstream.topology.sources import Sources
 
 
 class TopologyAudit(msgspec.Struct, frozen=True, tag_field="kind", tag="topology"):
@@ -26,19 +24,6 @@ class TopologyAudit(msgspec.Struct, frozen=True, tag_field="kind", tag="topology
     before_sha256: str | None
     after_version: int
     after_sha256: str
-
-
-async def hold_text(
-    settings: Settings, log: TopologyLog, sources: Sources, action: Action, author: str, reason: str
-) -> tuple[Change | None, Version]:
-    """Have this topology, which was checked, hold from now on; no change where it does already."""
-    refuse_beside_canary(log.history)
-    holding, version = log.history.current, log.history.version
-    if version is not None and version.sha256 == sources.sha256:
-        return None, version
-    written = await write_version(log, sources, author, reason)
-    after = 0 if holding is None else holding.number
-    return await audited_change(settings, log, written.number, action, author, reason, after), written
 
 
 async def audited_change(

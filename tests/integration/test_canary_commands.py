@@ -13,7 +13,7 @@ from adapters.registry import CONFIG_MODELS
 from ironstream.cli import main
 from ironstream.gateway.from_topology import pipelines_of
 from ironstream.gateway.processes.topology_log import LoggedTopology
-from ironstream.rollout.audit import hold_text
+from ironstream.rollout.applying import apply_sources
 from ironstream.rollout.beside import CanaryHoldsError
 from ironstream.rollout.log import TopologyLog
 from ironstream.settings import Settings
@@ -81,7 +81,7 @@ async def test_a_canary_is_tried_replaced_promoted_or_rolled_back_and_nothing_el
         await refused(work, "`ironstream promote` or `ironstream rollback` first")
     with pytest.raises(CanaryHoldsError):
         async with TopologyLog(deployment) as log:
-            await hold_text(deployment, log, Sources.single(b"version: 1\n"), "apply", "up", "")
+            await apply_sources(deployment, log, None, Sources.single(b"version: 1\n"), "up", "")
     assert await apply(BOTH, "--gateway", "gw-1") == 0
     assert "holds already" in capsys.readouterr().out
 

@@ -117,6 +117,17 @@ def test_a_reading_is_followed_from_topic_to_table_to_alarm(
     letter = answer(capsys, "dlq", "show", letters["last_record"])
     assert letter["value"] == "{oops"
 
+    # it is refused again, by the worker that has read it again
+    assert answer(capsys, "dlq", "replay", letters["last_record"]) == {"replayed": 1, "skipped": {}}
+    deadline = time.monotonic() + 60
+    while answer(capsys, "dlq", "list")[0]["count"] < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert answer(capsys, "dlq", "replay", "--reason", "malformed", "--limit", "1")["replayed"] == 1
+    assert answer(capsys, "dlq", "replay", "--reason", "range") == {"replayed": 0, "skipped": {}}
+    assert main(["dlq", "replay"]) == 2
+    assert "--reason" in capsys.readouterr().err
+
     tables = {table["table"]: table["rows"] for table in answer(capsys, "tables", "list")}
     assert (tables["series"], tables["alarms"]) == (1, 1)
 

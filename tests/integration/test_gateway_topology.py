@@ -10,7 +10,7 @@ import pytest
 
 from adapters.registry import CONFIG_MODELS
 from ironstream.gateway.processes.topology_log import LoggedTopology
-from ironstream.rollout.audit import hold_text
+from ironstream.rollout.applying import apply_sources
 from ironstream.rollout.log import TopologyLog
 from ironstream.settings import Settings
 from ironstream.topics import ensure_topics, topic_specs
@@ -31,7 +31,7 @@ async def log(deployment: Settings) -> AsyncIterator[TopologyLog]:
 
 async def hold(deployment: Settings, log: TopologyLog, text: bytes) -> None:
     await log.catch_up()
-    await hold_text(deployment, log, Sources.single(text), "apply", "ann", "")
+    await apply_sources(deployment, log, None, Sources.single(text), "ann", "")
 
 
 def followed(deployment: Settings, kept: Path) -> LoggedTopology:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ironstream.cli import main
+from ironstream.ledger.read import LedgerReader
 from ironstream.settings import Settings
 from tests.support.faults.deployment import Deployment
 from tests.support.faults.oracle import oracle_of
@@ -135,6 +136,24 @@ def test_since_a_moment_a_repeat_of_what_stood_before_it_is_still_a_repeat(deplo
     (series,) = ask("--since", asyncio.run(write()))["series"]
     assert (series["raw"], series["clean"], series["duplicate"]) == (2, 1, 1)
     assert ask("--since", "1h")["series"][0]["clean"] == 4
+
+
+async def test_where_too_much_stood_before_a_moment_what_is_missing_is_not_decided(deployment: Settings) -> None:
+    async with Topics(deployment) as topics:
+        for seq in (1, 2, 3):
+            await topics.raw(reading(seq))
+        await asyncio.sleep(0.01)
+        since_ms = time.time_ns() // 1_000_000
+        await topics.raw(reading(5))
+        await topics.commit(4)
+
+    async def undecided(most_before: int) -> bool:
+        reader = LedgerReader(deployment, None, since_ms, lambda what, done, total: None, most_before)
+        await reader.read()
+        return reader.undecided
+
+    assert await undecided(2)
+    assert not await undecided(3)
 
 
 @pytest.mark.parametrize("arguments", [["--asset", "pump"], ["--asset", "a/b c/d"], ["--since", "yesterday"]])

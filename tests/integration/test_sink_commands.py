@@ -15,12 +15,12 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 import ironstream.sinks.registry
 from ironstream.cli import main
-from ironstream.commands.sink_groups import SinkGroups
 from ironstream.contract import Topic
 from ironstream.dlq import SINK_HEADER, dlq_headers
 from ironstream.domain.times import to_iso
 from ironstream.settings import Settings
 from ironstream.sinks.group import group_of
+from ironstream.sinks.groups import SinkGroups
 from ironstream.topics import ensure_topics, topic_specs
 from tests.support.engine import MemoryRecord
 from tests.support.sink_kinds import KINDS

@@ -10,10 +10,10 @@ from agents.alarms import AlarmsPartition
 from agents.events import EventsPartition
 from agents.live_topology import Topology
 from agents.telemetry import TelemetryPartition
-from ironstream.commands.table_views import VIEWS
 from ironstream.engine.api import PartitionLogic
 from ironstream.engine.control import TICK
 from ironstream.topology import check_text, compile_topology
+from tables.views import VIEWS
 from tests.support.engine import MemoryRecord, MemoryStore, RecordedOutputs, chunk
 from tests.support.faults import compare
 from tests.support.faults.compare import Differences

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from math import isclose, isnan
 from typing import Any
 
-from ironstream.commands.table_views import VIEWS
 from ironstream.commands.tables import read_replica
 from ironstream.settings import Settings
+from tables.views import VIEWS
 from tests.support.faults.compare import Differences
 from tests.support.faults.journal import Journal
 from tests.support.oracle.events import EventsOracle

@@ -19,7 +19,7 @@ import yaml
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from ironstream.contract import Topic
-from ironstream.rollout.audit import hold_text
+from ironstream.rollout.applying import apply_sources
 from ironstream.rollout.log import TopologyLog
 from ironstream.rollout.operations import write_version
 from ironstream.rollout.records import Proposal
@@ -53,7 +53,7 @@ class SinkRig:
         """Have a topology with these sinks hold from now on; the number of the change."""
         async with TopologyLog(self.settings) as log:
             sources = Sources.single(text_of(sinks, **more))
-            change, _ = await hold_text(self.settings, log, sources, "apply", "ann", "")
+            change = (await apply_sources(self.settings, log, None, sources, "ann", "")).change
             assert change is not None
             return change.number
 

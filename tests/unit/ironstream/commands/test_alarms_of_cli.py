@@ -8,9 +8,9 @@ from typing import Literal
 import pytest
 
 from ironstream.commands.alarms import choose, until_of
-from ironstream.commands.operator import command_on
 from ironstream.domain.alarms import Alarm, AlarmKey, Cause
 from ironstream.errors import ConfigurationError
+from ironstream.operator import command_on
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ironstream.commands.records import as_json, summary, text_of, value_of
+from ironstream.commands.records import summary
 from ironstream.contract import Topic
+from ironstream.record_text import as_json, text_of, value_of
 from tests.support.engine import MemoryRecord
 
 

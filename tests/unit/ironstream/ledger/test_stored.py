@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ironstream.commands.ledger_sets import Counted, SparseOffsets
-from ironstream.commands.ledger_stored import Held, Stored, Wanted, key_of
 from ironstream.contract import SeriesId
+from ironstream.ledger.sets import Counted, SparseOffsets
+from ironstream.ledger.stored import Held, Stored, Wanted, key_of
 from ironstream.query.origins import Origins
 
 SERIES = [SeriesId("acme", "north", asset, parameter) for asset in ("pump", "fan") for parameter in ("speed", "load")]

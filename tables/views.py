@@ -31,13 +31,25 @@ _TIMES: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class TableView:
-    """One table of one agent. `entries` makes what is shown of a row (key, value); the first field is `key`."""
+    """One table of one agent. `entries` makes what is shown of a row (key, value); the first field is `key`.
+
+    `key_of` is that field alone, without a look at the row. `by_tenant`: it begins with a tenant.
+    """
 
     name: str
     agent: str
     prefix: bytes
     description: str
     entries: Callable[[bytes, bytes], Iterator[Entry]]
+    by_tenant: bool = True
+
+    def key_of(self, key: bytes) -> str:
+        """What is shown of a row's key."""
+        if self.prefix == windows.OPEN:
+            return windows.parse_open_key(key)[1].decode()
+        if self.prefix in (windows.CLOSED, windows.REOPENED) and self.agent == "telemetry":
+            return windows.parse_window_key(self.prefix, key)[1].decode()
+        return key[len(self.prefix) :].decode()
 
 
 def _packed(layout: PackedLayout) -> Callable[[bytes, bytes], Iterator[Entry]]:
@@ -126,13 +138,16 @@ VIEWS: Final = (
     TableView("alarm_suppressions", "alarms", SUPPRESSIONS.prefix, "suppressed assets", _rows(SUPPRESSIONS)),
     TableView("alarm_last_conditions", "alarms", LAST_CONDITIONS.prefix, "last condition taken of each rule",
               _rows(LAST_CONDITIONS)),
-    TableView("alarm_commands", "alarms", COMMANDS.prefix, "operators' commands and their outcome", _rows(COMMANDS)),
+    TableView("alarm_commands", "alarms", COMMANDS.prefix, "operators' commands and their outcome", _rows(COMMANDS),
+              by_tenant=False),
     *(
         view
         for agent in ("telemetry", "events", "alarms")
         for view in (
-            TableView(f"{agent}_topology", agent, TOPOLOGY.prefix, "topology held, per partition", _rows(TOPOLOGY)),
-            TableView(f"{agent}_clock", agent, CLOCK.prefix, "clock of the log, per partition", _rows(CLOCK)),
+            TableView(f"{agent}_topology", agent, TOPOLOGY.prefix, "topology held, per partition", _rows(TOPOLOGY),
+                      by_tenant=False),
+            TableView(f"{agent}_clock", agent, CLOCK.prefix, "clock of the log, per partition", _rows(CLOCK),
+                      by_tenant=False),
         )
     ),
 )  # fmt: skip

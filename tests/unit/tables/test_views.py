@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ironstream.commands.table_views import VIEWS
 from ironstream.contract import Quality
 from ironstream.domain.alarms import Alarm, AlarmKey, Cause
 from ironstream.domain.rules import WindowSize
@@ -14,6 +13,7 @@ from ironstream.domain.windows.level import Level
 from ironstream.domain.windows.slots import Samples, Slots
 from tables import windows
 from tables.alarms import ALARMS
+from tables.views import VIEWS
 
 
 def test_a_row_of_an_alarm_is_found_by_the_id_of_the_alarm() -> None:

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from ironstream.commands.ledger_sets import Ranges
-from ironstream.commands.ledger_stored import Stored
+from ironstream.ledger.sets import Ranges
+from ironstream.ledger.stored import Stored
 from ironstream.overflow import BufferOverflow
 
 TIMES_KEPT: Final = 1024

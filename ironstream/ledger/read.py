@@ -11,11 +11,12 @@ import msgspec
 from aiokafka.admin import AIOKafkaAdminClient
 
 from ironstream.codec import WireReading, decode_readings
-from ironstream.commands.ledger_book import Book, Named
-from ironstream.commands.ledger_sets import Numbers, Offsets
-from ironstream.commands.log_reader import LogReader
 from ironstream.contract import DEFAULT_PART, ID_HEADER, IDENTITY_PART, Topic
+from ironstream.dlq import REPLAY_BOOT
 from ironstream.domain.times import to_us
+from ironstream.engine.log_reader import LogReader
+from ironstream.ledger.book import Book, Named
+from ironstream.ledger.sets import Numbers, Offsets
 from ironstream.overflow import BufferOverflow
 from ironstream.settings import Settings
 
@@ -62,9 +63,22 @@ def _of_part(offset: int, part: str) -> int:
 
 
 class LedgerReader:
-    """Makes the book of a deployment, for all assets or `asset` (`tenant/site/asset`), since `since_ms` if given."""
+    """Makes the book of a deployment, for all assets or `asset` (`tenant/site/asset`), since `since_ms` if given.
 
-    def __init__(self, settings: Settings, asset: str | None, since_ms: int | None, progress: Progress) -> None:
+    What is missing may have come before `since_ms`; of more than `most_before` records before it the newest are looked
+    at, and `undecided` says so.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        asset: str | None,
+        since_ms: int | None,
+        progress: Progress,
+        most_before: int | None = None,
+    ) -> None:
+        self.undecided = False
+        self._most_before = most_before
         self._settings = settings
         self._asset = asset
         self._since_ms = since_ms
@@ -159,6 +173,10 @@ class LedgerReader:
 
     async def _read_before(self, before: Book, raw: LogReader, first: dict[int, int], start: dict[int, int]) -> None:
         """What stood before `--since`: late readings and repeats may belong to it."""
+        total = sum(start[number] - first[number] for number in start)
+        if self._most_before is not None and total > self._most_before:
+            self.undecided = True
+            first = {at: end - (end - first[at]) * self._most_before // total for at, end in start.items()}
         async for _, readings, _ in self._decoded(raw, "earlier readings", first, start):
             for named, _ in readings:
                 if named is not None and self._wanted(named.asset):
@@ -256,6 +274,9 @@ def named_of(reading: WireReading) -> Named | None:
     if not all(IDENTITY_PART.fullmatch(name) for name in names):
         return None
     boot, seq = (None, 0) if reading.metadata is None else (reading.metadata.boot, reading.metadata.seq or 0)
+    if boot is not None and boot.startswith(REPLAY_BOOT):
+        # a replay: no adapter has numbered it
+        boot, seq = None, 0
     stamps = reading.timestamps
     time = stamps.gateway_time if stamps.device_time is None else stamps.device_time
     return Named("/".join(names[:3]), names[3], boot, seq, _moment(time))

@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ironstream.commands.ledger_sets import Counted, SparseOffsets
 from ironstream.contract import SeriesId
+from ironstream.ledger.sets import Counted, SparseOffsets
 from ironstream.query.origins import Origins, Span, times_of_days
 
 Place = tuple[int, int]

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ironstream.commands.ledger import as_json, moment_of
-from ironstream.commands.ledger_book import TIMES_KEPT, Book, Named
-from ironstream.commands.ledger_sets import Numbers, Offsets, Ranges
+from ironstream.commands.ledger import moment_of
 from ironstream.errors import ConfigurationError
+from ironstream.ledger.book import TIMES_KEPT, Book, Named
+from ironstream.ledger.report import as_json
+from ironstream.ledger.sets import Numbers, Offsets, Ranges
 from ironstream.overflow import BufferOverflow, DroppedReadings
 
 

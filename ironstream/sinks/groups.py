@@ -10,7 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CommitFailedError, KafkaError, for_code
 
-from ironstream.commands.log_reader import LogReader
+from ironstream.engine.log_reader import LogReader
 from ironstream.errors import IronstreamError
 from ironstream.settings import Settings
 from ironstream.sinks.group import Place, Standing
