@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "gateway": Place("ironstream.commands.gateway:gateway", _RUN),
     "adapter": Place("ironstream.commands.adapter:app", _RUN),
     "sink": Place("ironstream.commands.sink:app", _RUN),
+    "web": Place("ironstream.commands.web:app", _RUN),
     "topics": Place("ironstream.commands.topics:topics", _RUN),
     "check": Place("ironstream.commands.check:check", _CHANGE),
     "schema": Place("ironstream.commands.schema:schema", _CHANGE),

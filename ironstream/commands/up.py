@@ -1,4 +1,4 @@
-"""`ironstream up`: Kafka, a worker, the gateway and the sinks on one machine, until Ctrl-C."""
+"""`ironstream up`: Kafka, a worker, the gateway, the sinks and the web view on one machine, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ from ironstream.commands.signals import Stop, stop_on_signals
 from ironstream.commands.sink_set import EnabledSinks, SinkChildren, sink_process
 from ironstream.commands.supervised import environment, supervise
 from ironstream.commands.topics import specs_of
+from ironstream.commands.web_child import address_of, port_for_web, web_process
 from ironstream.embedded import EmbeddedKafka
-from ironstream.rollout.audit import hold_text
+from ironstream.rollout.applying import apply_sources
 from ironstream.rollout.beside import CanaryHoldsError
 from ironstream.rollout.log import TopologyLog
 from ironstream.settings import Settings
@@ -46,7 +47,7 @@ def up(
     ] = False,
 ) -> None:
     """Run everything of topology.yaml on this machine until Ctrl-C: Kafka, topics, a worker, the gateway's adapters,
-    the sinks.
+    the sinks, the web view.
 
     Kafka is the embedded one, which keeps its data in the data folder; --bootstrap uses one that runs already. A store
     whose dsn is a secret that nobody has set is an embedded PostgreSQL, there too. What dies is started again; sinks
@@ -84,9 +85,12 @@ def up(
                 console.print(f"note: the file is not applied. {error}", style="yellow", markup=False)
             sinks = SinkChildren(lambda sink_id, _: sink_process(settings, sink_id))
             with EnabledSinks(settings, console, store.serve).followed() as enabled:
+                port = port_for_web()
                 console.print(f"[bold green]up[/] on Kafka {settings.bootstrap}; Ctrl-C ends it")
+                console.print(f"[bold green]web[/] on {address_of(port)}")
+                processes = [*_processes(settings, simulator), web_process(settings, port)]
                 with applied_meanwhile(settings, settings.topology, "up") if watch else nullcontext():
-                    supervise(_processes(settings, simulator), console, stop, lambda: sinks.of(enabled.ids))
+                    supervise(processes, console, stop, lambda: sinks.of(enabled.ids))
         finally:
             store.stop()
             if kafka is not None:
@@ -98,7 +102,7 @@ async def _hold(settings: Settings) -> None:
     """On one machine the file is what counts: it was edited while nothing ran, maybe."""
     sources = read_sources(settings.topology)
     async with TopologyLog(settings) as log:
-        await hold_text(settings, log, sources, "apply", "up", "the file at the start")
+        await apply_sources(settings, log, None, sources, "up", "the file at the start")
 
 
 def _uses_own_kafka(bootstrap: str | None) -> bool:

@@ -1,4 +1,4 @@
-"""The demo's processes: Kafka, PostgreSQL, simulated plant, worker, gateway, sinks; started and stopped in order."""
+"""The demo's processes: Kafka, PostgreSQL, simulated plant, worker, gateway, sinks, web; started, stopped in order."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from ironstream.commands.signals import Stop
 from ironstream.commands.supervised import environment
 from ironstream.commands.topics import specs_of
 from ironstream.commands.up import sink_processes
+from ironstream.commands.web_child import address_of, port_for_web, web_process
 from ironstream.demo.folder import sample_topology, write_topology
 from ironstream.embedded.postgres import EmbeddedPostgres
 from ironstream.errors import IronstreamError
@@ -51,10 +52,11 @@ class ChildDiedError(IronstreamError):
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """The running system."""
+    """The running system; `web` is the address of its web view."""
 
     settings: Settings
     processes: tuple[Child, ...]
+    web: str
 
     def check(self) -> None:
         """Raises ChildDiedError when one of the processes has ended."""
@@ -99,16 +101,19 @@ def running_plant(folder: Path, console: Console, stop: Stop) -> Iterator[Plant]
         store = EmbeddedPostgres(store_folder(settings))
         stack.callback(lambda: run(store.stop()))
         run(store.start())
-        say("starting worker, sinks and gateway")
+        say("starting worker, sinks, gateway and web view")
         secrets = secrets_for(unset_stores(declared), store.dsn)
         env = environment(settings) | {"IRONSTREAM_METRICS_PORT": "0", "IRONSTREAM_HEALTH_PORT": "0"}
         worker = _start(stack, Child("worker", children.ironstream("worker"), logs / "worker.log", env))
         gateway = _start(stack, Child("gateway", children.ironstream("gateway"), logs / "gateway.log", env))
         sinks = [_start(stack, child) for child in sink_processes(settings, declared, secrets)]
+        port = port_for_web()
+        web = _start(stack, web_process(settings, port))
         _wait(worker, lambda: _is_ready(worker), stop)
         _wait(gateway, lambda: gateway.wait_for("health and metrics on port", _POLL_S), stop)
-        say("ready")
-        yield Plant(settings, (simulator, worker, gateway, *sinks))
+        _wait(web, lambda: web.wait_for(address_of(port), _POLL_S), stop)
+        say(f"ready; web view on {address_of(port)}")
+        yield Plant(settings, (simulator, worker, gateway, *sinks, web), address_of(port))
 
 
 class _Steps:

@@ -14,15 +14,15 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.live import Live
 
-from ironstream.commands.log_reader import LogReader
-from ironstream.commands.operator import command_on, send_command
 from ironstream.commands.query_store import opened_store
 from ironstream.commands.signals import Stop
 from ironstream.contract import AlarmState, Topic
 from ironstream.demo.plant import Plant
 from ironstream.demo.scene import ASKED, TOPICS, AlarmView, Milestone, Scene
 from ironstream.demo.view import draw
+from ironstream.engine.log_reader import LogReader
 from ironstream.errors import IronstreamError
+from ironstream.operator import command_on, send_command
 from ironstream.settings import Settings
 
 log = structlog.get_logger(__name__)

@@ -1,0 +1,1 @@
+"""The web view: pages and API over the live state of all workers, read from Kafka alone."""

@@ -1,0 +1,188 @@
+"""What is on screen, live: one consumer for all clients, over the partitions of the assets that they show."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from ironstream.contract import CONTROL_KEY, AlarmTransition, SeriesId, Topic
+from ironstream.domain.times import to_iso
+from ironstream.errors import BrokerError, DecodeError
+from ironstream.schemas import Schemas
+from ironstream.settings import Settings
+from ironstream.topics import topic_names
+from ironstream.web.alarm_index import Told
+from ironstream.web.contact import Contact
+from ironstream.web.subscriptions import Subscription, Subscriptions
+from ironstream.web.telemetry_records import Shown, reading_of, transition_of, window_of
+
+_LOG = structlog.get_logger(__name__)
+_POLL_MS: Final = 100
+_AT_ONCE: Final = 1000
+_AGAIN_S: Final = 1.0
+_REMEMBERED: Final = 20_000
+"""Last readings of series that are, or were, on a screen."""
+
+
+class Live:
+    """Follows alarms.clean, and of telemetry.clean and the aggregates the partitions of what is asked for.
+
+    Records of other assets in these partitions are passed over by their key, undecoded. `tell` takes each entry of the
+    alarms' journal and gives the alarm as it is then; `partition_of` is that of an asset's key; `sizes` are those of
+    the windows, `skew_us` says how far the clocks of a series may be apart.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        schemas: Schemas,
+        tell: Callable[[AlarmTransition], Told | None],
+        partition_of: Callable[[bytes], int],
+        partitions: Callable[[], int],
+        sizes_s: Callable[[], Iterable[int]],
+        skew_us: Callable[[SeriesId], int],
+    ) -> None:
+        self.contact = Contact()
+        self.subscriptions = Subscriptions()
+        self._settings = settings
+        self._schemas = schemas
+        self._tell = tell
+        self._partition_of = partition_of
+        self._partitions = partitions
+        self._sizes_s = sizes_s
+        self._skew_us = skew_us
+        self._last: OrderedDict[SeriesId, Shown] = OrderedDict()
+        self._places: dict[TopicPartition, int] = {}
+
+    def last(self, series: SeriesId) -> Shown | None:
+        """The newest reading of a series that was on a screen lately."""
+        return self._last.get(series)
+
+    def remember(self, reading: Shown) -> None:
+        """Keep a reading that was read elsewhere, unless a newer one is known."""
+        known = self._last.get(reading.series)
+        # a device whose clock was ahead and is right again goes on; what a gateway sends late does not come in between
+        if known is None or known.as_of_us <= reading.as_of_us:
+            self._last[reading.series] = reading
+            self._last.move_to_end(reading.series)
+            if len(self._last) > _REMEMBERED:
+                self._last.popitem(last=False)
+
+    def event_of(self, reading: Shown) -> dict[str, Any]:
+        """A reading as clients get it: the one with the latest `as_of` is the newest, and ages from `aged_from` on."""
+        return {
+            "series": str(reading.series),
+            "value": reading.value,
+            "unit": reading.unit,
+            "quality": reading.quality,
+            "reasons": reading.reasons,
+            "time": reading.time,
+            "kafka_time": reading.kafka_time,
+            "as_of": to_iso(reading.as_of_us),
+            "aged_from": to_iso(reading.aged_from_us(self._skew_us(reading.series))),
+        }
+
+    async def follow(self) -> None:
+        """Follow for ever. Run as a task once the topics are there."""
+        while True:
+            try:
+                await self._follow()
+            except (KafkaError, BrokerError, OSError, TimeoutError) as error:
+                self.contact.lost(error)
+                _LOG.info("not_live", error=str(error))
+            await asyncio.sleep(_AGAIN_S)
+
+    async def _follow(self) -> None:
+        consumer = AIOKafkaConsumer(
+            **self._settings.kafka_client_kwargs(),
+            enable_auto_commit=False,
+            auto_offset_reset="latest",
+            fetch_max_wait_ms=_POLL_MS,
+        )
+        await consumer.start()
+        try:
+            assigned = None
+            while True:
+                wanted = self.subscriptions.version, tuple(self._sizes_s())
+                if wanted != assigned:
+                    await self._assign(consumer)
+                    self.contact.heard()
+                    assigned = wanted
+                fetched = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_AT_ONCE)
+                for tp, records in fetched.items():
+                    self._take(tp, records)
+                if fetched:
+                    self.contact.heard()
+                # a fetch that is answered from the buffer does not let others run
+                await asyncio.sleep(0)
+        finally:
+            await consumer.stop()
+
+    async def _assign(self, consumer: Any) -> None:
+        """Take the partitions that are wanted: those that were followed go on where they were, others begin now."""
+        topic = self._settings.topic
+        wanted = {TopicPartition(topic(Topic.ALARMS_CLEAN), number) for number in range(self._partitions())}
+        partitions = {self._partition_of(key) for key in self.subscriptions.of_series}
+        if partitions:
+            names = {topic(Topic.TELEMETRY_CLEAN), *(topic(Topic.aggregates(size_s)) for size_s in self._sizes_s())}
+            names &= await topic_names(self._settings.kafka_client_kwargs())
+            wanted |= {TopicPartition(name, number) for name in names for number in partitions}
+        new = [tp for tp in wanted if tp not in self._places]
+        ends = await consumer.end_offsets(new) if new else {}
+        self._places = {tp: self._places[tp] if tp in self._places else ends[tp] for tp in wanted}
+        consumer.assign(list(wanted))
+        for tp, offset in self._places.items():
+            consumer.seek(tp, offset)
+
+    def _take(self, tp: TopicPartition, records: list[Any]) -> None:
+        self._places[tp] = records[-1].offset + 1
+        name = tp.topic.removeprefix(self._settings.topic_prefix)
+        if name == Topic.ALARMS_CLEAN:
+            take = self._alarm
+        else:
+            take = self._reading if name == Topic.TELEMETRY_CLEAN else self._window
+        wanted = None if name == Topic.ALARMS_CLEAN else self.subscriptions.of_series
+        for record in records:
+            if record.key != CONTROL_KEY and (wanted is None or record.key in wanted):
+                with suppress(DecodeError):
+                    take(record)
+
+    def _reading(self, record: Any) -> None:
+        reading = reading_of(record.value, self._schemas)
+        self.remember(reading)
+        for subscription in self._who(record.key, reading.series):
+            subscription.put("reading", self.event_of(reading))
+
+    def _window(self, record: Any) -> None:
+        window = window_of(record.value)
+        for subscription in self._who(record.key, window.series):
+            subscription.put(
+                "window",
+                {
+                    "series": str(window.series),
+                    "size_s": window.size_s,
+                    "start": window.start,
+                    "end": window.end,
+                    "revision": window.revision,
+                    **window.values,
+                    "quality": window.quality,
+                },
+            )
+
+    def _alarm(self, record: Any) -> None:
+        told = self._tell(transition_of(record.value))
+        if told is None:
+            return
+        for subscription in self.subscriptions.all:
+            if subscription.alarms is not None and subscription.alarms(told.tenant_id):
+                subscription.put("alarm", told)
+
+    def _who(self, key: bytes, series: SeriesId) -> Iterable[Subscription]:
+        return self.subscriptions.of_series.get(key, {}).get(series, ())

@@ -1,0 +1,33 @@
+"""What routes depend on: the plant, who asks, and the page that they want."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Query, Request
+
+from ironstream.web.auth import Principal, Role
+from ironstream.web.auth.needs import needs
+from ironstream.web.plant import Plant
+
+
+def plant_of(request: Request) -> Plant:
+    """The plant of this process."""
+    plant: Plant = request.app.state.plant
+    return plant
+
+
+PlantDep = Annotated[Plant, Depends(plant_of)]
+Operator = Annotated[Principal, Depends(needs(Role.OPERATOR))]
+Engineer = Annotated[Principal, Depends(needs(Role.ENGINEER))]
+Admin = Annotated[Principal, Depends(needs(Role.ADMIN, whole=True))]
+WholePlant = Annotated[Principal, Depends(needs(Role.OPERATOR, whole=True))]
+"""For what belongs to all tenants."""
+WholePlantEngineer = Annotated[Principal, Depends(needs(Role.ENGINEER, whole=True))]
+Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many items.")]
+Cursor = Annotated[
+    str | None, Query(max_length=2000, description="`next` of the answer before; left out: from the beginning.")
+]
+PART = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+PartOfPath = Annotated[str, Path(pattern=PART, examples=["acme"])]
+PartOfQuery = Annotated[str | None, Query(pattern=PART)]
