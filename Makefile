@@ -57,6 +57,10 @@ up: $(STAMP) ## everything of topology.yaml on this machine, Kafka included, unt
 test: $(STAMP) ## every test; PYTEST_ARGS="-k name -x" narrows it, "-n 0" runs it in one process, for -s and --pdb
 	$(BIN)/pytest -n $(WORKERS) $(SPREAD) $(PYTEST_ARGS)
 
+.PHONY: test-browser
+test-browser: $(STAMP) ## the pages in a real Chromium (apt install chromium chromium-driver); PYTEST_ARGS="--basetemp=DIR" keeps pictures
+	$(BIN)/pytest -n 0 tests/browser $(PYTEST_ARGS)
+
 .PHONY: faults
 faults: $(STAMP) ## every fault that can be survived, for DURATION seconds (600); SEED=… repeats the same schedule
 	$(BIN)/python -m tests.support.faults.campaign $(if $(SEED),--seed $(SEED)) $(if $(DURATION),--duration $(DURATION))

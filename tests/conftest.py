@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, settings
 from ironstream.embedded import EmbeddedKafka
 from ironstream.embedded.postgres import EmbeddedPostgres
 from ironstream.settings import Settings
+from ironstream.web.auth.settings import AuthSettings
 
 PARTITIONS = 4
 
@@ -35,6 +36,8 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the developer has set for a deployment must not reach the tests; the cache of jars is no setting."""
     for name in Settings.model_fields:
         monkeypatch.delenv(f"IRONSTREAM_{name.upper()}", raising=False)
+    for name in AuthSettings.model_fields:
+        monkeypatch.delenv(f"IRONSTREAM_WEB_{name.upper()}", raising=False)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,125 @@
+"""Alarms in the browser: what an operator does is in the journal."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+from selenium.webdriver import Keys
+
+from tests.support.browser import Page
+from tests.support.browser_plant import HOT_ALARM, BrowserPlant
+
+ROW = f".grid-row[data-key='{HOT_ALARM}']"
+
+
+def test_an_alarm_is_commented_shelved_unshelved_and_acknowledged(plant: BrowserPlant, page: Page) -> None:
+    page.open("alarms")
+    page.says(ROW, "active")
+    page.click(ROW)
+    page.says(".journal", "active")
+
+    page.press("c")
+    page.css("dialog textarea").send_keys("looking into it")
+    page.click("dialog .primary")
+    page.says(".journal", "looking into it")
+
+    page.click(".pane [data-command=shelve]")
+    page.css("dialog textarea").send_keys("known since Monday")
+    page.click("dialog .primary")
+    page.says(ROW, "shelved")
+    page.click(".pane [data-command=unshelve]")
+    page.click("dialog .primary")
+    page.says(ROW, "active")
+
+    page.click(ROW)
+    page.press("a")
+    page.css("dialog textarea").send_keys("on my way")
+    page.click("dialog .primary")
+    page.says(ROW, "acknowledged")
+    page.says(".journal", "on my way")
+    page.says(".pane [data-field=cause]", "telemetry.raw/")
+
+    journal = [one for one in _bodies(plant, "alarms.clean") if one.get("alarm_id") == HOT_ALARM]
+    assert [one["state"] for one in journal][-1] == "ACKNOWLEDGED"
+    assert journal[-1]["comment"] == "on my way"
+    commands = [one for one in _bodies(plant, "audit_trail") if one.get("alarm_id") == HOT_ALARM]
+    # others may have commented on it before
+    assert [one["command"] for one in commands if one.get("outcome") == "accepted"][-4:] == [
+        "comment", "shelve", "unshelve", "ack",
+    ]  # fmt: skip
+    assert page.faults() == []
+
+
+def test_of_two_operators_who_acknowledge_at_once_the_second_is_told(plant: BrowserPlant, page: Page) -> None:
+    alarm = {"asset_id": "tank-1", "tenant_id": "acme", "site_id": "north", "type": "leak", "severity": "CRITICAL",
+             "state": "ACTIVE", "message": "wet", "timestamps": {"device_time": "2026-01-01T00:00:00Z"}}  # fmt: skip
+    plant.send("alarms.raw", [("acme/north/tank-1", alarm)])
+    page.open("alarms")
+    row = page.wait(lambda: next((row for row in page.all(".grid-row") if "leak" in row.text), None), "the alarm")
+    alarm_id = row.get_attribute("data-key") or ""
+    page.click(f".grid-row[data-key='{alarm_id}']")
+    page.press("a")
+    page.css("dialog textarea").send_keys("mine")
+
+    answer = httpx.post(
+        f"{plant.address}api/v1/alarms/{alarm_id}/commands", json={"command": "ack", "comment": "the other's"},
+        headers={"X-Ironstream": "1"}, timeout=30,
+    )  # fmt: skip
+    assert answer.json()["outcome"] == "accepted"
+    page.says(f".grid-row[data-key='{alarm_id}']", "acknowledged")
+
+    page.click("dialog .primary")
+    page.says("dialog .failure", "acknowledged")
+    assert page.all("dialog"), "what was typed is still there"
+    page.press(Keys.ESCAPE)
+    page.wait(lambda: not page.all("dialog"), "the dialog to close")
+
+
+def test_a_command_whose_answer_was_lost_is_sent_again_without_a_second_effect(plant: BrowserPlant, page: Page) -> None:
+    alarm = {"asset_id": "tank-1", "tenant_id": "acme", "site_id": "north", "type": "smell", "severity": "LOW",
+             "state": "ACTIVE", "message": "odd", "timestamps": {"device_time": "2026-01-01T00:00:00Z"}}  # fmt: skip
+    plant.send("alarms.raw", [("acme/north/tank-1", alarm)])
+    page.open("alarms")
+    page.click(".grid-row[data-key*='/smell/']")
+    page.press("c")
+    page.css("dialog textarea").send_keys("only once")
+    page.chrome.execute_script(
+        "const real = fetch; window.fetch = async (...asked) => {"
+        " const answer = await real(...asked);"
+        " if (asked[1]?.method !== 'POST') return answer;"
+        " window.fetch = real; throw new TypeError('lost'); };"
+    )
+    page.click("dialog .primary")
+    page.says("dialog .failure", "not known whether")
+    page.click("dialog .primary")
+    page.wait(lambda: not page.all("dialog"), "the dialog to close")
+    page.says(".journal", "only once")
+    journal = [one for one in _bodies(plant, "alarms.clean") if one.get("type") == "smell"]
+    assert [one["comment"] for one in journal].count("only once") == 1
+
+
+def test_an_alarm_that_comes_while_the_list_is_asked_for_stays_in_it(plant: BrowserPlant, page: Page) -> None:
+    page.open("alarms")
+    page.says(".tools [role=group]", "Present")
+    page.chrome.execute_script(
+        "const real = fetch; window.held = 0; const released = new Promise((done) => { window.release = done; });"
+        " window.fetch = async (...asked) => {"
+        " const answer = await real(...asked);"
+        " if (String(asked[0]).includes('v1/alarms?')) { window.held += 1; await released; }"
+        " return answer; };"
+    )
+    page.click(".tools [data-value=present]")
+    page.wait(lambda: page.chrome.execute_script("return window.held"), "the list to be read")
+    alarm = {"asset_id": "tank-1", "tenant_id": "acme", "site_id": "north", "type": "noise", "severity": "LOW",
+             "state": "ACTIVE", "message": "loud", "timestamps": {"device_time": "2026-01-01T00:00:00Z"}}  # fmt: skip
+    plant.send("alarms.raw", [("acme/north/tank-1", alarm)])
+    page.says(".grid-row[data-key*='/noise/']", "active")
+    page.chrome.execute_script("window.release()")
+    page.wait(lambda: "…" not in page.text(".heading .tools span"), "the list")
+    page.says(".grid-row[data-key*='/noise/']", "active")
+
+
+def _bodies(plant: BrowserPlant, topic: str) -> list[Any]:
+    return [json.loads(one.value or b"{}") for one in plant.read(topic)]

@@ -1,0 +1,30 @@
+"""Dead letters in the browser: why, what it was, and once more."""
+
+from __future__ import annotations
+
+from tests.support.browser import Page
+from tests.support.browser_plant import SCRIPT, BrowserPlant, reading
+
+
+def test_a_record_with_a_hostile_name_is_found_read_and_replayed(plant: BrowserPlant, page: Page) -> None:
+    body = reading("acme/north/pump-9/flow", 3.5, 1) | {"parameter": SCRIPT}
+    plant.send("telemetry.raw", [("acme/north/pump-9", body)])
+
+    page.open("dlq")
+    page.click("[data-reason=malformed]")
+    row = page.wait(lambda: next((row for row in page.all(".grid-row") if "pump-9" in row.text), None), "the record")
+    place = row.get_attribute("data-key") or ""
+    row.click()
+    page.says("[data-field=text]", SCRIPT)
+    page.says("[data-field=hex]", "000000")
+    page.says("[data-field=detail]", "parameter")
+    assert page.run("return document.querySelectorAll('main script').length") == 0
+
+    records = {f"{one.partition}/{one.offset}": one for one in plant.read("dlq.invalid_telemetry")}
+    assert SCRIPT.encode() in (records[place].value or b"")
+    before = len(records)
+    page.click("[data-command=replay]")
+    page.click("dialog .primary")
+    page.says("#notices", "Replayed")
+    page.wait(lambda: len(plant.read("dlq.invalid_telemetry")) > before, "its return, since nothing was mended")
+    assert page.faults() == []

@@ -1,0 +1,48 @@
+"""What is old never looks fresh: a worker that died, a server that is silent."""
+
+from __future__ import annotations
+
+from tests.support.browser import Page
+from tests.support.browser_plant import TEMPERATURE, BrowserPlant
+
+ROW = f"tr[data-series='{TEMPERATURE}']"
+VALUE = f"{ROW} .value"
+
+
+def test_values_of_a_worker_that_died_become_stale_in_sight_and_fresh_again(plant: BrowserPlant, page: Page) -> None:
+    page.open("asset/acme/north/pump-1")
+    page.wait(lambda: not _stale(page), "a fresh value")
+    assert "line-through" not in page.style(VALUE, "text-decoration")
+
+    plant.kill_worker()
+    try:
+        page.wait(lambda: _stale(page), "the value to become stale")
+        assert "line-through" in page.style(VALUE, "text-decoration")
+        assert "stale" in page.run("return getComputedStyle(arguments[0], '::after').content", page.css(f"{ROW} .age"))
+    finally:
+        plant.start_worker()
+    page.wait(lambda: not _stale(page), "a fresh value again", 90)
+    assert "line-through" not in page.style(VALUE, "text-decoration")
+
+
+def test_a_page_that_hears_nothing_says_so_and_goes_on_by_itself(plant: BrowserPlant, page: Page) -> None:
+    page.open("asset/acme/north/pump-1")
+    page.wait(lambda: not _stale(page), "a fresh value")
+    assert not page.css("#silence").is_displayed()
+
+    plant.kill_web()
+    try:
+        page.says("#silence", "Nothing heard from the server")
+        assert "line-through" in page.style(VALUE, "text-decoration")
+        assert page.text("#heard") == "silent"
+    finally:
+        plant.start_web()
+    page.wait(
+        lambda: page.text("#heard") == "live" and not page.css("#silence").is_displayed(), "the page to go on", 90
+    )
+    before = page.value_of(TEMPERATURE)
+    page.wait(lambda: page.value_of(TEMPERATURE) > before, "a value by itself", 90)
+
+
+def _stale(page: Page) -> bool:
+    return "stale" in (page.css(ROW).get_attribute("class") or "").split()
