@@ -1,0 +1,1 @@
+"""The web view measured in a real browser, beside a plant that runs."""
