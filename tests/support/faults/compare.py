@@ -107,7 +107,7 @@ def conditions(records: Iterable[Logged], differences: Differences) -> dict[tupl
     for record in first_of_each(records, "conditions", differences).values():
         body = body_of(record)
         evidence = body["evidence"]["partition"], body["evidence"]["offset"]
-        change = Raised(body["state"] == "ACTIVE", us_of(body["time"]), body.get("value"), evidence)
+        change = Raised(body["state"] == "ACTIVE", us_of(body["time"]), body.get("value"), evidence, evidence)
         changes[series_of(body), body["rule_id"], body["number"]] = change
     return changes
 
@@ -174,7 +174,7 @@ def _path(name: str, entries: list[Entry], bodies: list[dict[str, Any]], due: Du
 
 
 def _same_change(a: Raised, b: Raised) -> bool:
-    return (a.active, a.time_us, a.cause) == (b.active, b.time_us, b.cause) and _same_value(a.value, b.value)
+    return (a.active, a.time_us, a.evidence) == (b.active, b.time_us, b.evidence) and _same_value(a.value, b.value)
 
 
 def _same_event(a: Clean, b: Clean) -> bool:

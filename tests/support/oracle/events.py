@@ -62,7 +62,7 @@ class _Condition:
     watermark: int
     anchor: int
     since: int
-    cause: Place
+    evidence: Place
     state: str | None = None
     matching: bool = False
     raised: bool = False
@@ -90,7 +90,7 @@ class EventsOracle:
         here = record.partition, record.offset
         now = self._clock[record.partition] = max(self._clock[record.partition], record.timestamp * 1000)
         for (series, _), condition in self._conditions[record.partition].items():
-            self._settle(series, condition, condition.watermark + max(now - condition.anchor, 0))
+            self._settle(series, condition, condition.watermark + max(now - condition.anchor, 0), here)
         if record.key == b"ironstream.control":
             return
         self.records += 1
@@ -165,15 +165,15 @@ class EventsOracle:
         elif time < condition.watermark:
             condition.anchor = now
             return
-        self._settle(place, condition, time)
+        self._settle(place, condition, time, here)
         condition.watermark, condition.anchor = time, now
         matching = _matches(rule, state, before, held=condition.matching)
         if matching != condition.matching:
-            condition.matching, condition.since, condition.cause, condition.state = matching, time, here, state
-        self._settle(place, condition, time)
+            condition.matching, condition.since, condition.evidence, condition.state = matching, time, here, state
+        self._settle(place, condition, time, here)
 
-    def _settle(self, place: str, condition: _Condition, clock: int) -> None:
-        """Tell of a change whose delay is over."""
+    def _settle(self, place: str, condition: _Condition, clock: int, here: Place) -> None:
+        """Tell of a change whose delay is over; the record at `here` says how late it is."""
         if condition.matching == condition.raised:
             return
         rule = condition.rule
@@ -181,7 +181,7 @@ class EventsOracle:
         at = condition.since + round(delay * _SECOND)
         if clock >= at:
             condition.raised, condition.number = condition.matching, condition.number + 1
-            told = Raised(condition.raised, at, condition.state, condition.cause)
+            told = Raised(condition.raised, at, condition.state, condition.evidence, here)
             self.changes[place, rule.name, condition.number] = told
 
 

@@ -47,11 +47,15 @@ class Told:
 
 @dataclass(frozen=True)
 class Raised:
-    """One change of a condition."""
+    """One change of a condition.
+
+    `evidence` is the record that it was seen in; `cause` the one that made it be told, a later one after a delay.
+    """
 
     active: bool
     time_us: int
     value: Any
+    evidence: Place
     cause: Place
 
 
@@ -176,7 +180,7 @@ class Oracle:
         conditions.average(size.size_s, end, window.average())
 
     def _changed(self, name: str, state: ConditionState, time: int, value: float) -> None:
-        told = Raised(state.active, time, None if isnan(value) else value, self._here)
+        told = Raised(state.active, time, None if isnan(value) else value, self._here, self._here)
         self.expected.changes[name, state.rule.name, state.number] = told
 
     def _event(self, kind: str, of: str, time: int, details: Mapping[str, Any]) -> None:

@@ -78,8 +78,9 @@ class JournalSink:
 
 
 def rows_of(path: Path) -> list[Row]:
-    """What the target has."""
-    lines = path.read_text().splitlines() if path.exists() else []
+    """What the target has: its whole lines, for a process that writes may stand in the middle of one."""
+    text = path.read_text() if path.exists() else ""
+    lines = text[: text.rfind("\n") + 1].splitlines()
     return [(row[0], row[1], row[2], row[3]) for row in map(json.loads, lines)]
 
 
