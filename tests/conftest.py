@@ -20,8 +20,7 @@ from ironstream.embedded import EmbeddedKafka
 from ironstream.embedded.postgres import EmbeddedPostgres
 from ironstream.settings import Settings
 from ironstream.web.auth.settings import AuthSettings
-
-PARTITIONS = 4
+from tests.support.deployment import settings_of_its_own
 
 # No broker of the tests lives long enough to get back what its second compiler costs: 10 s of CPU at a start, not 6.
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
@@ -104,12 +103,4 @@ def nowhere() -> Iterator[str]:
 @pytest.fixture
 def deployment(kafka: EmbeddedKafka, tmp_path: Path) -> Settings:
     """Settings of a deployment that no other test shares; its topics do not exist yet (`topics.ensure_topics`)."""
-    unique = uuid.uuid4().hex[:8]
-    return Settings(
-        bootstrap=kafka.bootstrap,
-        topic_prefix=f"t{unique}.",
-        application_id=f"test-{unique}",
-        partitions=PARTITIONS,
-        data_dir=tmp_path / "data",
-        topology=tmp_path / "topology.yaml",
-    )
+    return settings_of_its_own(kafka, tmp_path)

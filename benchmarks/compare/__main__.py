@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import signal
-import sys
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
+from benchmarks.command import run_command
 from benchmarks.compare.burst import Burst
 from benchmarks.compare.compare import Experiment, compare
 from benchmarks.compare.contenders import chosen
@@ -20,8 +19,8 @@ from benchmarks.compare.throughput import Throughput
 from benchmarks.compare.workload import Workload
 from ironstream.bench.measure import machine
 from ironstream.bench.report import machine_line
-from ironstream.commands.output import err, out, print_error, run
-from ironstream.errors import ConfigurationError, IronstreamError
+from ironstream.commands.output import err, out, run
+from ironstream.errors import ConfigurationError
 
 WORKLOADS: Final[dict[str, Workload]] = {"w1": Power(), "w2": Pipeline()}
 _RESULTS: Final = Path(__file__).parents[1] / "results"
@@ -81,10 +80,4 @@ def _measure(
 
 
 if __name__ == "__main__":
-    # ends like Ctrl-C: processes are stopped, and the folder with gigabytes of logs goes
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        app()
-    except IronstreamError as error:
-        print_error(error)
-        sys.exit(error.exit_code)
+    run_command(app)

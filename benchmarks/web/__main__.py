@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import logging
-import signal
-import sys
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
+from benchmarks.command import run_command
 from benchmarks.web.measure import Sample, WebResult, measure_web
 from ironstream.bench.report import machine_line
 from ironstream.commands.options import OutputOption
-from ironstream.commands.output import Output, err, out, print_error, print_json, print_table, run
-from ironstream.errors import IronstreamError
+from ironstream.commands.output import Output, err, out, print_json, print_table, run
 
 app = typer.Typer(pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
 
@@ -83,10 +81,4 @@ def _show(found: WebResult) -> None:
 
 
 if __name__ == "__main__":
-    # ends like Ctrl-C: processes are stopped, and the folder goes
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        app()
-    except IronstreamError as error:
-        print_error(error)
-        sys.exit(error.exit_code)
+    run_command(app)

@@ -48,7 +48,6 @@ class Replica:
         self._changelog = changelog
         self._replays: dict[int, Replay] = {}
         self._copies = dict(copy or {})
-        self._ends: dict[TopicPartition, int] = {}
         self._starts: dict[TopicPartition, int] = {}
         self._consumer = AIOKafkaConsumer(
             **client_settings,

@@ -7,20 +7,16 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import structlog
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
 
 from ironstream.contract import Topic
 from ironstream.engine.log_reader import LogReader
-from ironstream.errors import IronstreamError
 from ironstream.settings import Settings
 from ironstream.web.contact import Contact
 
-_LOG = structlog.get_logger(__name__)
-_SOURCES: Final = {"telemetry": Topic.TELEMETRY_RAW, "events": Topic.EVENTS_RAW, "alarms": Topic.ALARMS_RAW}
+SOURCES: Final = {"telemetry": Topic.TELEMETRY_RAW, "events": Topic.EVENTS_RAW, "alarms": Topic.ALARMS_RAW}
+"""What each agent reads."""
 _EVERY_S: Final = 3.0
-_AGAIN_S: Final = 2.0
 PATIENCE_S: Final = 15.0
 """Workers commit every few seconds, for each has ticks of its own to get past; beyond this, and twice the interval of
 commits, none does."""
@@ -35,7 +31,7 @@ class Backlog:
 
     def __init__(self, settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
         self.contact = Contact(clock)
-        self.lag: dict[str, int | None] = dict.fromkeys(_SOURCES)
+        self.lag: dict[str, int | None] = dict.fromkeys(SOURCES)
         self._settings = settings
         self._clock = clock
         self._committed: Offsets | None = None
@@ -61,7 +57,7 @@ class Backlog:
         """Take what Kafka says: where the partitions of the raw topics begin and end, what the group has committed."""
         if committed != self._committed:
             self._committed, self._since_s = dict(committed), self._clock()
-        for agent, source in _SOURCES.items():
+        for agent, source in SOURCES.items():
             topic = self._settings.topic(source)
             mine = [tp for tp in ends if tp.topic == topic]
             known = any(tp in committed for tp in mine)
@@ -71,16 +67,10 @@ class Backlog:
 
     async def follow(self) -> None:
         """Follow for ever. Run as a task once the topics are there."""
-        while True:
-            try:
-                await self._follow()
-            except (KafkaError, IronstreamError, OSError, TimeoutError) as error:
-                self.contact.lost(error)
-                _LOG.info("backlog_not_read", error=str(error))
-            await asyncio.sleep(_AGAIN_S)
+        await self.contact.keep(self._follow, "offsets of the workers")
 
     async def _follow(self) -> None:
-        async with LogReader(self._settings, _SOURCES.values()) as reader:
+        async with LogReader(self._settings, SOURCES.values()) as reader:
             admin = AIOKafkaAdminClient(**self._settings.kafka_client_kwargs())
             await admin.start()
             try:

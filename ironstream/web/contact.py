@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Final, NoReturn
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from ironstream.errors import IronstreamError
+
+_LOG = structlog.get_logger(__name__)
+_AGAIN_S: Final = 2.0
 
 
 class Contact:
@@ -21,6 +31,16 @@ class Contact:
     def lost(self, error: BaseException | str) -> None:
         """It did not."""
         self.error = str(error) or type(error).__name__
+
+    async def keep(self, read: Callable[[], Awaitable[None]], what: str) -> NoReturn:
+        """Read for ever: what Kafka ends is begun again 2 s later. What else ends it is a defect, and is raised."""
+        while True:
+            try:
+                await read()
+            except (KafkaError, IronstreamError, OSError, TimeoutError) as error:
+                self.lost(error)
+                _LOG.info("not_read", what=what, error=str(error))
+            await asyncio.sleep(_AGAIN_S)
 
     @property
     def silent_s(self) -> float | None:

@@ -9,7 +9,9 @@ from ironstream.contract import SeriesId
 from ironstream.domain.rules import SeriesRules
 from ironstream.errors import DecodeError
 from ironstream.rollout.records import Version
+from ironstream.topology import Topology
 from ironstream.topology.canary import CompiledCanary, compile_version
+from ironstream.topology.canary.part import named_assets
 from ironstream.topology.compile import CompiledTopology
 from ironstream.topology.sources import unpacked
 
@@ -28,6 +30,10 @@ class DeclaredPlant:
     assets: dict[AssetKey, tuple[str, str | None]] = field(default_factory=dict)
     """Name and machine type."""
     window_sizes_s: tuple[int, ...] = ()
+    topology: Topology | None = None
+    """What holds for the whole plant; of a canary with the pipelines of both versions."""
+    named: dict[str, list[AssetKey]] = field(default_factory=dict)
+    """The assets that each pipeline names."""
 
     def rules(self, series: SeriesId) -> SeriesRules:
         """The rules of any series, declared or not."""
@@ -59,6 +65,10 @@ def declared_of(compiled: CompiledTopology | CompiledCanary) -> DeclaredPlant:
     """What a compiled topology declares."""
     whole = compiled if isinstance(compiled, CompiledTopology) else compiled.parent
     parts = (whole,) if isinstance(compiled, CompiledTopology) else (compiled.candidate, whole)
+    topology = whole.topology
+    if isinstance(compiled, CompiledCanary):
+        pipelines = compiled.part.composed(topology, compiled.candidate.topology)
+        topology = topology.model_copy(update={"pipelines": pipelines})
     return DeclaredPlant(
         compiled.version,
         compiled,
@@ -70,6 +80,8 @@ def declared_of(compiled: CompiledTopology | CompiledCanary) -> DeclaredPlant:
             for one in part.topology.assets
         },
         tuple(window.size_us // 1_000_000 for window in compiled.windows),
+        topology,
+        {one.id: list(dict.fromkeys(named_assets([one]))) for one in topology.pipelines},
     )
 
 

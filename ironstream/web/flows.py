@@ -1,14 +1,12 @@
-"""How much flows through the topics, and how far behind the agents and the sinks are."""
+"""How much flows through the topics, and how far behind the sinks are."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 
 from ironstream.codec import decode_readings
 from ironstream.contract import CONTROL_KEY, Topic
@@ -19,49 +17,32 @@ from ironstream.schemas import Schemas
 from ironstream.settings import Settings
 from ironstream.sinks.groups import SinkGroups
 from ironstream.sinks.states import GroupState, group_state
+from ironstream.web.backlog import SOURCES
 from ironstream.web.running import DeclaredSink
 
-SOURCES: Final = {"telemetry": Topic.TELEMETRY_RAW, "events": Topic.EVENTS_RAW, "alarms": Topic.ALARMS_RAW}
-"""What each agent reads."""
 SAMPLE: Final = 500
 _OVER_MS: Final = 60_000
 
 
-@dataclass(frozen=True, slots=True)
-class Flows:
+async def measured_rates(
+    settings: Settings, window_sizes_s: tuple[int, ...], now_ms: float
+) -> Mapping[str, float | None]:
     """What came a second, by topic, over the last minute: readings on telemetry.raw, where a record may have several,
     else records. Those of the engine (ticks, changes of the topology, ends of transactions) are none. Of a topic with
     more than `SAMPLE` offsets in that minute the newest so many say how much of it counts. None: it is not there.
-
-    `lag` is by agent; None: it has committed nothing yet.
     """
-
-    rates: Mapping[str, float | None]
-    lag: Mapping[str, int | None]
-
-
-async def measure(settings: Settings, window_sizes_s: tuple[int, ...], now_ms: float) -> Flows:
-    """The flows of a deployment as they are."""
     topics = dict.fromkeys((*SOURCES.values(), *Topic.clean(window_sizes_s), Topic.AUDIT_TRAIL, *DEAD_LETTERS))
     rates: dict[str, float | None] = dict.fromkeys(topics)
-    behind: dict[str, int | None] = dict.fromkeys(SOURCES)
     async with LogReader(settings, topics, missing_ok=True) as reader:
         tps = reader.partitions
         if not tps:
-            return Flows(rates, behind)
+            return rates
         consumer = reader.consumer
         since = await consumer.offsets_for_times(dict.fromkeys(tps, max(0, int(now_ms) - _OVER_MS)))
         ends = await consumer.end_offsets(tps)
-        firsts = await consumer.beginning_offsets(tps)
-        names = {settings.topic(topic): topic for topic in topics}
         spans = {tp: (ends[tp] if (at := since.get(tp)) is None else min(at.offset, ends[tp]), ends[tp]) for tp in tps}
         rates |= await _rates(reader, spans, Schemas(settings.schemas))
-        committed = await _committed(settings)
-        for agent, source in SOURCES.items():
-            mine = [tp for tp in tps if names[tp.topic] == source]
-            if any(tp in committed for tp in mine):
-                behind[agent] = sum(max(0, ends[tp] - max(firsts[tp], committed.get(tp, 0))) for tp in mine)
-    return Flows({topic: None if rate is None else round(rate, 3) for topic, rate in rates.items()}, behind)
+    return {topic: None if rate is None else round(rate, 3) for topic, rate in rates.items()}
 
 
 async def _rates(reader: LogReader, spans: Mapping[TopicPartition, Span], schemas: Schemas) -> dict[str, float | None]:
@@ -89,16 +70,6 @@ def _readings(values: list[bytes | None], schemas: Schemas) -> int:
 
 def _offsets(spans: Mapping[TopicPartition, Span]) -> int:
     return sum(end - start for start, end in spans.values())
-
-
-async def _committed(settings: Settings) -> dict[object, int]:
-    admin = AIOKafkaAdminClient(**settings.kafka_client_kwargs())
-    await admin.start()
-    try:
-        offsets = await admin.list_consumer_group_offsets(settings.application_id)
-    finally:
-        await admin.close()
-    return {tp: said.offset for tp, said in offsets.items() if said.offset >= 0}
 
 
 async def sink_states(settings: Settings, sinks: list[DeclaredSink]) -> dict[str, GroupState]:

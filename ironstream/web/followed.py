@@ -17,7 +17,6 @@ from aiokafka.errors import KafkaError
 from ironstream.engine.changelog import Marker, Row
 from ironstream.engine.replica import Replica
 from ironstream.engine.replica_copy import ForeignCopyError
-from ironstream.errors import IronstreamError
 from ironstream.settings import Settings
 from ironstream.topics import changelog_topic
 from ironstream.web.contact import Contact
@@ -33,7 +32,6 @@ _AT_ONCE_ROWS: Final = 2000
 _POLL_MS: Final = 100
 _PROBE_EVERY_S: Final = 2.0
 _PROBE_TIMEOUT_S: Final = 3.0
-_AGAIN_S: Final = 2.0
 
 
 class Index(Protocol):
@@ -120,16 +118,14 @@ class FollowedAgent(Generic[IndexT]):
 
     async def follow(self) -> None:
         """Follow for ever. Run as a task."""
-        while True:
-            try:
-                await self._one_replica()
-            except ForeignCopyError as error:
-                self._local.discard()
-                _LOG.warning("copy_discarded", agent=self.agent, error=str(error))
-            except (KafkaError, IronstreamError, OSError, TimeoutError) as error:
-                self.contact.lost(error)
-                _LOG.info("state_not_read", agent=self.agent, error=str(error))
-            await asyncio.sleep(_AGAIN_S)
+        await self.contact.keep(self._follow, f"state of {self.agent}")
+
+    async def _follow(self) -> None:
+        try:
+            await self._one_replica()
+        except ForeignCopyError as error:
+            self._local.discard()
+            _LOG.warning("copy_discarded", agent=self.agent, error=str(error))
 
     def commits(self) -> dict[int, tuple[Marker, int]]:
         """The last commit of each partition, and its offset."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from ironstream.contract import Topic
 from ironstream.sinks.states import GroupState
-from ironstream.web.flows import SOURCES, Flows
+from ironstream.web.backlog import SOURCES
 from ironstream.web.running import DeclaredSink, PipelineState
 
 BEHIND_RECORDS: Final = 10_000
@@ -50,21 +50,23 @@ class Graph(BaseModel):
 
 def graph_of(
     pipelines: Sequence[PipelineState],
-    flows: Flows,
+    rates: Mapping[str, float | None],
+    lag: Mapping[str, int | None],
     sinks: Sequence[DeclaredSink],
     groups: Mapping[str, GroupState],
     window_sizes_s: Sequence[int],
     workers: int,
     *,
-    rates: bool,
+    with_rates: bool,
 ) -> Graph:
-    """The graph of what is enabled; without `rates` for somebody who does not see all tenants."""
+    """The graph of what is enabled. `rates` are by topic (None: it is not there), `lag` by agent (None: it has never
+    committed); not `with_rates` for somebody who does not see all tenants."""
     running = [one for one in pipelines if one.pipeline.enabled]
     enabled = [one for one in sinks if one.part.enabled]
     nodes = [
         *(_adapter(one) for one in running),
-        *(_topic(name, flows, rates) for name in flows.rates),
-        *(_agent(name, flows, workers, rates) for name in SOURCES),
+        *(_topic(name, rate, with_rates) for name, rate in rates.items()),
+        *(_agent(name, rates[source] if with_rates else None, lag[name], workers) for name, source in SOURCES.items()),
         *(_sink(one, groups.get(one.part.id)) for one in enabled),
     ]
     there = {node.id for node in nodes}
@@ -112,19 +114,17 @@ def _adapter(state: PipelineState) -> Node:
     )  # fmt: skip
 
 
-def _topic(name: str, flows: Flows, rates: bool) -> Node:
-    rate = flows.rates[name]
+def _topic(name: str, rate: float | None, with_rates: bool) -> Node:
     return Node(
-        id=f"topic:{name}", kind="topic", name=name, rate=rate if rates else None,
+        id=f"topic:{name}", kind="topic", name=name, rate=rate if with_rates else None,
         health="absent" if rate is None else "ok",
     )  # fmt: skip
 
 
-def _agent(name: str, flows: Flows, workers: int, rates: bool) -> Node:
-    lag = flows.lag[name]
+def _agent(name: str, rate: float | None, lag: int | None, workers: int) -> Node:
     behind = lag is not None and lag > BEHIND_RECORDS
     return Node(
-        id=f"agent:{name}", kind="agent", name=name, rate=flows.rates[SOURCES[name]] if rates else None, lag=lag,
+        id=f"agent:{name}", kind="agent", name=name, rate=rate, lag=lag,
         health="absent" if not workers else "behind" if behind else "ok",
     )  # fmt: skip
 

@@ -8,13 +8,11 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final
 
-import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from ironstream.contract import CONTROL_KEY, AlarmTransition, SeriesId, Topic
 from ironstream.domain.times import to_iso
-from ironstream.errors import BrokerError, DecodeError
+from ironstream.errors import DecodeError
 from ironstream.schemas import Schemas
 from ironstream.settings import Settings
 from ironstream.topics import topic_names
@@ -23,10 +21,8 @@ from ironstream.web.contact import Contact
 from ironstream.web.subscriptions import Subscription, Subscriptions
 from ironstream.web.telemetry_records import Shown, reading_of, transition_of, window_of
 
-_LOG = structlog.get_logger(__name__)
 _POLL_MS: Final = 100
 _AT_ONCE: Final = 1000
-_AGAIN_S: Final = 1.0
 _REMEMBERED: Final = 20_000
 """Last readings of series that are, or were, on a screen."""
 
@@ -91,13 +87,7 @@ class Live:
 
     async def follow(self) -> None:
         """Follow for ever. Run as a task once the topics are there."""
-        while True:
-            try:
-                await self._follow()
-            except (KafkaError, BrokerError, OSError, TimeoutError) as error:
-                self.contact.lost(error)
-                _LOG.info("not_live", error=str(error))
-            await asyncio.sleep(_AGAIN_S)
+        await self.contact.keep(self._follow, "what is on screens")
 
     async def _follow(self) -> None:
         consumer = AIOKafkaConsumer(

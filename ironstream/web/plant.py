@@ -21,6 +21,7 @@ from ironstream.web.backlog import Backlog
 from ironstream.web.board import SAMPLE_EVERY_MS, Board, Rates, make_board
 from ironstream.web.declared import DeclaredPlant
 from ironstream.web.followed import FollowedAgent, Held, NoIndex
+from ironstream.web.heavy import Heavy
 from ironstream.web.live import Live
 from ironstream.web.log_pages import LogPages
 from ironstream.web.log_time import LogTime
@@ -71,6 +72,7 @@ class Plant:
         )
         self.backlog = Backlog(settings)
         self.pages = LogPages(settings, why_not=lambda: self.telemetry.contact.error)
+        self.heavy = Heavy()
         self.commands = asyncio.Semaphore(_COMMANDS)
         """Held while an operator's command is under way: each has clients of its own."""
         self.partitions = settings.partitions

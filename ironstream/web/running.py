@@ -5,24 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from weakref import WeakKeyDictionary
 
 from ironstream.contract import DEFAULT_PART
 from ironstream.domain.series import NEVER
 from ironstream.errors import BrokerError
 from ironstream.rollout.statuses import Status
-from ironstream.topology import Pipeline, SinkPart, Topology
-from ironstream.topology.canary import CompiledCanary
-from ironstream.topology.canary.part import named_assets
+from ironstream.topology import Pipeline, SinkPart
 from ironstream.topology.sinks import topics_of
 from ironstream.web.auth import Principal
 from ironstream.web.board import STALE, UNKNOWN
-from ironstream.web.declared import AssetKey, DeclaredPlant
+from ironstream.web.declared import AssetKey
 from ironstream.web.plant import Plant
 
 UNNAMED: Final = DEFAULT_PART
 """What a gateway calls itself that was started without a name."""
-_names: WeakKeyDictionary[Plant, tuple[DeclaredPlant, dict[str, list[AssetKey]]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +53,15 @@ class DeclaredSink:
     topics: tuple[str, ...]
 
 
-def topology_of(declared: DeclaredPlant) -> Topology | None:
-    """What holds for the whole plant; of a canary with the pipelines of both versions. None: nothing is known yet."""
-    compiled = declared.compiled
-    if compiled is None:
-        return None
-    if not isinstance(compiled, CompiledCanary):
-        return compiled.topology
-    parent, candidate = compiled.parent.topology, compiled.candidate.topology
-    return parent.model_copy(update={"pipelines": compiled.part.composed(parent, candidate)})
-
-
 def pipelines_of(plant: Plant, who: Principal) -> list[PipelineState]:
     """The pipelines of the tenants that somebody sees."""
-    topology = topology_of(plant.topology.declared)
+    topology = plant.topology.declared.topology
     pipelines = () if topology is None else topology.pipelines
     return [_pipeline(plant, one, who) for one in pipelines if who.sees(one.tenant)]
 
 
 def _pipeline(plant: Plant, pipeline: Pipeline, who: Principal) -> PipelineState:
-    assets = [key for key in _named(plant)[pipeline.id] if who.sees(key[0])]
+    assets = [key for key in plant.topology.declared.named[pipeline.id] if who.sees(key[0])]
     try:
         board, index = plant.board(), plant.series
     except BrokerError:
@@ -93,17 +78,6 @@ def _pipeline(plant: Plant, pipeline: Pipeline, who: Principal) -> PipelineState
     )
 
 
-def _named(plant: Plant) -> dict[str, list[AssetKey]]:
-    """The assets that each pipeline names; found once for a version, for there may be many tags."""
-    declared = plant.topology.declared
-    known = _names.get(plant)
-    if known is None or known[0] is not declared:
-        topology = topology_of(declared)
-        pipelines = () if topology is None else topology.pipelines
-        known = _names[plant] = declared, {one.id: list(dict.fromkeys(named_assets([one]))) for one in pipelines}
-    return known[1]
-
-
 def gateways_of(plant: Plant, who: Principal) -> list[GatewayState]:
     """The gateways that pipelines name or that are there; those of other tenants' pipelines alone are left out."""
     pipelines = pipelines_of(plant, who)
@@ -113,7 +87,7 @@ def gateways_of(plant: Plant, who: Principal) -> list[GatewayState]:
             present.setdefault(_gateway_of(status), []).append(status)
     named = {one.pipeline.gateway for one in pipelines if one.pipeline.gateway is not None}
     free = any(one.pipeline.gateway is None for one in pipelines)
-    topology = topology_of(plant.topology.declared)
+    topology = plant.topology.declared.topology
     # one that pipelines name so runs these alone, and cannot be told from one without a name
     unnamed = None if topology is not None and any(one.gateway == UNNAMED for one in topology.pipelines) else UNNAMED
     seen = set(present) if who.sees_all else {name for name in present if name in named or free}
@@ -138,7 +112,7 @@ def sinks_of(plant: Plant) -> list[DeclaredSink]:
     # the targets' libraries are costly to import: not before somebody looks
     from ironstream.sinks.registry import SINKS
 
-    topology = topology_of(plant.topology.declared)
+    topology = plant.topology.declared.topology
     if topology is None:
         return []
     sizes = [window.size_s for window in topology.windows]

@@ -7,12 +7,10 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
 
-import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from ironstream.contract import Topic
-from ironstream.errors import DecodeError, IronstreamError
+from ironstream.errors import DecodeError
 from ironstream.rollout.history import History
 from ironstream.rollout.log import TopologyLog
 from ironstream.rollout.statuses import AWAY_S, STATUS_PARTITION, Status, decode_status
@@ -21,8 +19,6 @@ from ironstream.web.contact import Contact
 from ironstream.web.declared import DeclaredPlant, declared_plant
 from ironstream.web.log_time import LogTime
 
-_LOG = structlog.get_logger(__name__)
-_AGAIN_S: Final = 2.0
 _BACK: Final = 2000
 """Records of config.status from which those who are there are known: heartbeats of hundreds of them."""
 OnDeclared = Callable[[DeclaredPlant], Awaitable[None]]
@@ -52,28 +48,19 @@ class TopologyState:
 
     async def follow_log(self) -> None:
         """Follow the log of topologies for ever. Run as a task once its topic is there."""
-        while True:
-            try:
-                async with TopologyLog(self._settings) as log:
-                    self.history = log.history
-                    while True:
-                        await self._compile()
-                        self.log.heard()
-                        await log.poll()
-            except (KafkaError, IronstreamError, OSError, TimeoutError) as error:
-                self.log.lost(error)
-                _LOG.info("topologies_not_read", error=str(error))
-            await asyncio.sleep(_AGAIN_S)
+        await self.log.keep(self._versions, "log of topologies")
 
     async def follow_statuses(self) -> None:
         """Follow config.status for ever. Run as a task once its topic is there."""
-        while True:
-            try:
-                await self._statuses()
-            except (KafkaError, OSError, TimeoutError) as error:
-                self.statuses.lost(error)
-                _LOG.info("statuses_not_read", error=str(error))
-            await asyncio.sleep(_AGAIN_S)
+        await self.statuses.keep(self._statuses, "statuses")
+
+    async def _versions(self) -> None:
+        async with TopologyLog(self._settings) as log:
+            self.history = log.history
+            while True:
+                await self._compile()
+                self.log.heard()
+                await log.poll()
 
     async def _compile(self) -> None:
         version = self.history.version

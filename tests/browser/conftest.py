@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 
 import pytest
 
 from ironstream.embedded import EmbeddedKafka
-from ironstream.settings import Settings
-from tests.conftest import PARTITIONS
 from tests.support.browser import DESKTOP, Page, start_chromium
 from tests.support.browser_plant import BrowserPlant
+from tests.support.deployment import settings_of_its_own
 
 
 @pytest.fixture(scope="session")
 def plant(kafka: EmbeddedKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserPlant]:
     """A plant that feeds readings; a test that changes that puts it back."""
     folder = tmp_path_factory.mktemp("browser")
-    unique = uuid.uuid4().hex[:8]
-    settings = Settings(
-        bootstrap=kafka.bootstrap,
-        topic_prefix=f"b{unique}.",
-        application_id=f"browser-{unique}",
-        partitions=PARTITIONS,
-        data_dir=folder / "data",
-        topology=folder / "topology.yaml",
-    )
+    settings = settings_of_its_own(kafka, folder)
     with BrowserPlant(settings, folder) as made:
         yield made
 

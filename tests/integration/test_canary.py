@@ -18,7 +18,7 @@ from ironstream.cli import main
 from ironstream.rollout.log import TopologyLog
 from ironstream.rollout.records import Change
 from ironstream.settings import Settings
-from tests.conftest import PARTITIONS
+from tests.support.deployment import PARTITIONS
 from tests.support.faults.deployment import Deployment
 
 PLANT = """version: 1

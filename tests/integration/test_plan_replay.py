@@ -24,7 +24,7 @@ from ironstream.engine.control import TICK, TopologyChange, encode_control
 from ironstream.settings import Settings
 from ironstream.topics import ensure_topics, topic_names, topic_specs
 from ironstream.topology.sources import Sources
-from tests.conftest import PARTITIONS
+from tests.support.deployment import PARTITIONS
 
 PLANT = """\
 version: 1

@@ -10,7 +10,7 @@ import pytest
 
 from ironstream.cli import main
 from ironstream.settings import Settings
-from tests.conftest import PARTITIONS
+from tests.support.deployment import PARTITIONS
 from tests.support.faults.deployment import Deployment
 from tests.support.faults.oracle import Logged
 

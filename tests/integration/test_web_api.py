@@ -18,10 +18,9 @@ from ironstream.contract import Topic
 from ironstream.domain.times import to_iso, to_us
 from ironstream.embedded import EmbeddedKafka
 from ironstream.engine.replica import Replica
-from ironstream.settings import Settings
 from ironstream.topics import changelog_topic
 from tables.series import SERIES
-from tests.conftest import PARTITIONS
+from tests.support.deployment import settings_of_its_own
 from tests.support.web import HOT, PRESSURE, SPEED, TEMPERATURE, WebPlant, events_of, json_of, until
 
 
@@ -29,15 +28,7 @@ from tests.support.web import HOT, PRESSURE, SPEED, TEMPERATURE, WebPlant, event
 def plant(kafka: EmbeddedKafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebPlant]:
     """One worker and one web view for all tests of this module; each has series, or commands, of its own."""
     folder = tmp_path_factory.mktemp("web")
-    unique = uuid.uuid4().hex[:8]
-    settings = Settings(
-        bootstrap=kafka.bootstrap,
-        topic_prefix=f"w{unique}.",
-        application_id=f"web-{unique}",
-        partitions=PARTITIONS,
-        data_dir=folder / "data",
-        topology=folder / "topology.yaml",
-    )
+    settings = settings_of_its_own(kafka, folder)
     made = WebPlant(settings, folder)
     try:
         made.processes.start_worker()

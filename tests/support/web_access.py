@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from ironstream.settings import Settings
 from ironstream.web.auth import Role
 from ironstream.web.auth.token_file import add_token
 from ironstream.web.auth.tokens import FILE_NAME, make_token
-from tests.conftest import PARTITIONS
+from tests.support.deployment import settings_of_its_own
 from tests.support.web import HOT, TEMPERATURE, WebPlant, until
 
 SCOPES: Final = {"all": None, "mine": ["acme"], "theirs": ["other"]}
@@ -71,15 +70,7 @@ class Access(WebPlant):
 @contextmanager
 def access_to(kafka: EmbeddedKafka, folder: Path) -> Iterator[Access]:
     """The plant with a worker and a web view, while it is entered."""
-    unique = uuid.uuid4().hex[:8]
-    settings = Settings(
-        bootstrap=kafka.bootstrap,
-        topic_prefix=f"a{unique}.",
-        application_id=f"access-{unique}",
-        partitions=PARTITIONS,
-        data_dir=folder / "data",
-        topology=folder / "topology.yaml",
-    )
+    settings = settings_of_its_own(kafka, folder)
     made = Access(settings, folder)
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("IRONSTREAM_WEB_REQUESTS_PER_S", "10000")

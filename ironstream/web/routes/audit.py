@@ -13,7 +13,6 @@ from ironstream.record_text import text_of, value_of
 from ironstream.web.apart import apart
 from ironstream.web.cursors import read_cursor, write_cursor
 from ironstream.web.dead_letters import iso
-from ironstream.web.heavy import heavy
 from ironstream.web.models import Time
 from ironstream.web.problems import COMMON
 from ironstream.web.routes.deps import Admin, Cursor, Limit, PlantDep
@@ -52,7 +51,7 @@ async def audit(
     def wanted(record: Any) -> bool:
         return kind is None or _kind_of(_said(record)) == kind
 
-    async with heavy(plant):
+    async with plant.heavy.place():
         page = await apart(lambda: letter_page(plant.settings, Topic.AUDIT_TRAIL, wanted, limit, before=before))
     items = []
     for record in page.records:

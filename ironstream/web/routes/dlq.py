@@ -32,7 +32,6 @@ from ironstream.web.dead_letters import (
     seen_letter,
     shown,
 )
-from ironstream.web.heavy import heavy
 from ironstream.web.models import us_of
 from ironstream.web.problems import COMMON, not_found, problems
 from ironstream.web.routes.deps import Cursor, Engineer, Limit, Operator, PlantDep
@@ -59,7 +58,7 @@ async def topics(plant: PlantDep, who: Operator) -> DeadLetterTopics:
     """The topics of dead letters. How many records each has is told to whoever sees all tenants."""
     counts: dict[str, int] = dict.fromkeys(TOPICS, 0)
     if who.sees_all:
-        async with heavy(plant), LogReader(plant.settings, TOPICS, missing_ok=True) as reader:
+        async with plant.heavy.place(), LogReader(plant.settings, TOPICS, missing_ok=True) as reader:
             if reader.partitions:
                 first = await reader.consumer.beginning_offsets(reader.partitions)
                 for tp, end in (await reader.consumer.end_offsets(reader.partitions)).items():
@@ -90,7 +89,7 @@ async def reasons(
     from_ms = us_of(from_, (to_ms - _DAY_MS) * 1000) // 1000
     # intervals as long as it takes for a chart to have no more of them than it can show
     bucket_ms = max(bucket_s * 1000, (to_ms - from_ms) // _MOST_BUCKETS)
-    async with heavy(plant):
+    async with plant.heavy.place():
         counted = await apart(
             lambda: count_letters(
                 plant.settings, TOPICS if topic is None else [topic], _wanted(who), from_ms=from_ms, to_ms=to_ms + 1,
@@ -114,7 +113,7 @@ async def letters(
     """Dead letters, the newest first. A page may have few or none, and yet a next one: each looks at so many."""
     before = read_cursor(cursor, dict[int, int]) if cursor else None
     since_ms = None if from_ is None else us_of(from_, 0) // 1000
-    async with heavy(plant):
+    async with plant.heavy.place():
         wanted = _wanted(who, reason, key)
         page = await apart(
             lambda: letter_page(
@@ -131,7 +130,7 @@ async def letters(
 @router.get("/dlq/{topic}/{partition}/{offset}", operation_id="getDeadLetter", responses=problems(404))
 async def letter(plant: PlantDep, who: Operator, topic: TopicDep, partition: Partition, offset: Offset) -> DeadLetter:
     """One dead letter: why, from where, its headers, and its value as text and hex."""
-    async with heavy(plant):
+    async with plant.heavy.place():
         return shown(topic, await seen_letter(plant.settings, who, topic, partition, offset), whole=True)
 
 
@@ -142,9 +141,9 @@ async def replay(plant: PlantDep, who: Engineer, asked: ReplayRequest) -> Replay
     One, by `partition` and `offset`; or those with a `reason`, the newest `limit` of them. A repeat counts once.
     """
     if asked.partition is not None and asked.offset is not None:
-        async with heavy(plant):
+        async with plant.heavy.place():
             return await replay_one(plant.settings, who, asked.topic, asked.partition, asked.offset)
-    async with heavy(plant):
+    async with plant.heavy.place():
         since_ms = None if asked.from_ is None else us_of(asked.from_, 0) // 1000
         wanted = _wanted(who, asked.reason)
         return await apart(lambda: replay_many(plant.settings, asked.topic, wanted, asked.limit, since_ms))

@@ -18,7 +18,6 @@ from ironstream.ledger.report import accounts_of, place_text
 from ironstream.settings import Settings
 from ironstream.web.apart import apart
 from ironstream.web.auth import Principal
-from ironstream.web.heavy import remembered
 from ironstream.web.models import Time, us_of
 from ironstream.web.problems import COMMON, ApiError
 from ironstream.web.routes.deps import Operator, PartOfQuery, PlantDep
@@ -104,8 +103,8 @@ async def ledger(
     since_ms = us_of(from_, now_us - _HOUR_US) // 1000
     # a page that asks for the last hour again and again asks for nearly the same
     since_ms -= since_ms % 10_000
-    read = await remembered(
-        plant, ("ledger", since_ms), _KEPT_S, lambda: apart(lambda: _read(plant.settings, since_ms, now_us // 1000))
+    read = await plant.heavy.remembered(
+        ("ledger", since_ms), _KEPT_S, lambda: apart(lambda: _read(plant.settings, since_ms, now_us // 1000))
     )
     # so many accounts take long to write down, too
     text = await asyncio.to_thread(_text, read, since_ms, now_us, who, (tenant, site, asset))

@@ -11,7 +11,6 @@ from ironstream.domain.times import to_iso
 from ironstream.web.auth import Principal
 from ironstream.web.flows import sink_states
 from ironstream.web.graph import sink_health
-from ironstream.web.heavy import remembered
 from ironstream.web.models import Time
 from ironstream.web.plant import Plant
 from ironstream.web.problems import COMMON
@@ -132,7 +131,7 @@ async def sinks(plant: PlantDep, who: Operator) -> Sinks:
     """The sinks, and how far behind each is."""
     declared = sinks_of(plant)
     key = ("sinks", plant.topology.declared.version)
-    groups = await remembered(plant, key, KEPT_S, lambda: sink_states(plant.settings, declared))
+    groups = await plant.heavy.remembered(key, KEPT_S, lambda: sink_states(plant.settings, declared))
     items = []
     for one in declared:
         group = groups.get(one.part.id)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final, TypeVar
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 from pydantic import AwareDatetime, BaseModel
 
 from ironstream.contract import SeriesId, Topic
+from ironstream.domain.rules import SeriesRules
 from ironstream.errors import DecodeError
 from ironstream.web.csv_text import csv_response, file_name
 from ironstream.web.cursors import read_cursor, write_cursor
@@ -25,7 +28,8 @@ from ironstream.web.routes.series import series_row
 from ironstream.web.series_index import SeriesIndex
 from ironstream.web.telemetry_records import Shown, ShownWindow, reading_of, window_of
 
-T = TypeVar("T")
+T = TypeVar("T", Shown, ShownWindow)
+Span = tuple[int, int]
 router = APIRouter(tags=["series"], responses=COMMON)
 _DEFAULT_READINGS_US: Final = 15 * 60_000_000
 _DEFAULT_WINDOWS: Final = 300
@@ -114,13 +118,74 @@ class Aggregates(BaseModel):
     truncated: bool
 
 
-From = Annotated[AwareDatetime | None, Query(alias="from", description="Beginning, ISO-8601 with offset.")]
-To = Annotated[AwareDatetime | None, Query(description="End, exclusive; left out: now.")]
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What of a series over time is asked for, and which page of it."""
+
+    plant: Plant
+    series: SeriesId
+    row: int
+    from_: datetime | None
+    to: datetime | None
+    limit: int
+    cursor: str | None
+    order: Order
+
+    @property
+    def rules(self) -> SeriesRules:
+        """Those of the series."""
+        return self.plant.series.rules[self.row]
+
+    def span_us(self, without_beginning_us: int) -> Span:
+        """Beginning and end (µs since the epoch); where no beginning is given, what is so long and ends now."""
+        now_us = round(self.plant.now_ms() * 1000)
+        to_us = us_of(self.to, now_us + self.rules.times.future_us + _AHEAD_US)
+        return us_of(self.from_, max(0, min(to_us, now_us) - without_beginning_us)), to_us
+
+    async def page(self, topic: str, span_us: Span, decode: Callable[[Any], T], time_us: Callable[[T], int]) -> Page[T]:
+        """What is of this series and of a time in this span; what cannot be decoded is passed over."""
+        key, (from_us, to_us) = self.series.kafka_key, span_us
+
+        def take(record: Any) -> T | None:
+            if record.key != key:
+                return None
+            try:
+                item = decode(record.value)
+            except DecodeError:
+                return None
+            return item if item.series == self.series and from_us <= time_us(item) < to_us else None
+
+        from_ms = max(0, from_us - ahead_of(self.plant.series, self.row)) // 1000
+        pages, partition = self.plant.pages, self.plant.partition_of(key)
+        place = read_cursor(self.cursor, int) if self.cursor else None
+        if self.order is Order.OLDEST:
+            return await forward_once(pages, topic, partition, place, from_ms, take, self.limit)
+        page = await backward_once(pages, topic, partition, place, take, self.limit, from_ms)
+        return Page(page.items[::-1], page.next, page.truncated)
+
+
+def _asked(
+    plant: PlantDep,
+    who: Operator,
+    tenant: PartOfPath,
+    site: PartOfPath,
+    asset: PartOfPath,
+    parameter: PartOfPath,
+    from_: Annotated[AwareDatetime | None, Query(alias="from", description="Beginning, ISO-8601 with offset.")] = None,
+    to: Annotated[AwareDatetime | None, Query(description="End, exclusive; left out: now.")] = None,
+    limit: Annotated[int, Query(ge=1, le=10_000, description="At most so many items.")] = 1000,
+    cursor: Cursor = None,
+    order: Annotated[
+        Order, Query(description="Which end of the span the first page has; each page is in the order of the log.")
+    ] = Order.OLDEST,
+) -> Asked:
+    series = SeriesId(tenant, site, asset, parameter)
+    return Asked(plant, series, series_row(plant, who, series), from_, to, limit, cursor, order)
+
+
+AskedDep = Annotated[Asked, Depends(_asked)]
 Format = Annotated[
     Form, Query(description="JSON, or a CSV file; where that has not all, its last row begins with # incomplete.")
-]
-First = Annotated[
-    Order, Query(description="Which end of the span the first page has; each page is in the order of the log.")
 ]
 
 
@@ -130,53 +195,24 @@ First = Annotated[
     response_model=Readings,
     responses=problems(404) | _CSV,
 )
-async def readings(
-    plant: PlantDep,
-    who: Operator,
-    tenant: PartOfPath,
-    site: PartOfPath,
-    asset: PartOfPath,
-    parameter: PartOfPath,
-    from_: From = None,
-    to: To = None,
-    limit: Annotated[int, Query(ge=1, le=10_000, description="At most so many readings.")] = 1000,
-    cursor: Cursor = None,
-    format: Format = Form.JSON,
-    order: First = Order.OLDEST,
-) -> Readings | Response:
+async def readings(asked: AskedDep, format: Format = Form.JSON) -> Readings | Response:
     """Clean readings between two times of the device, of the last 15 minutes where no beginning is given."""
-    series = SeriesId(tenant, site, asset, parameter)
-    row = series_row(plant, who, series)
-    rules, now_us, ahead_us = plant.series.rules[row], round(plant.now_ms() * 1000), ahead_of(plant.series, row)
-    to_us = us_of(to, now_us + rules.times.future_us + _AHEAD_US)
-    from_us = us_of(from_, max(0, min(to_us, now_us) - _DEFAULT_READINGS_US))
-    key = series.kafka_key
-
-    def take(record: Any) -> Shown | None:
-        if record.key != key:
-            return None
-        try:
-            reading = reading_of(record.value, plant.schemas)
-        except DecodeError:
-            return None
-        return reading if reading.series == series and from_us <= reading.time_us < to_us else None
-
-    page = await _page(
-        plant, Topic.TELEMETRY_CLEAN, key, cursor, max(0, from_us - ahead_us) // 1000, take, limit, order
+    span_us, schemas, declared = asked.span_us(_DEFAULT_READINGS_US), asked.plant.schemas, asked.rules.unit
+    page = await asked.page(
+        Topic.TELEMETRY_CLEAN, span_us, lambda value: reading_of(value, schemas), lambda one: one.time_us
     )
     next_ = None if page.next is None else write_cursor(page.next)
     if format is Form.CSV:
         rows = ((one.time, one.value, one.unit, one.quality, " ".join(one.reasons)) for one in page.items)
-        return csv_response(
-            file_name(str(series), from_us, to_us), ("time", "value", "unit", "quality", "reasons"), rows, next_
-        )
-    unit = (page.items[-1].unit if page.items else None) or rules.unit
+        name = file_name(str(asked.series), *span_us)
+        return csv_response(name, ("time", "value", "unit", "quality", "reasons"), rows, next_)
+    unit = (page.items[-1].unit if page.items else None) or declared
     items = [
         ReadingItem.model_validate(
             {
                 "time": one.time,
                 "value": one.value,
-                "unit": one.unit or rules.unit,
+                "unit": one.unit or declared,
                 "quality": one.quality,
                 "reasons": list(one.reasons),
             }
@@ -193,44 +229,16 @@ async def readings(
     responses=problems(404) | _CSV,
 )
 async def aggregates(
-    plant: PlantDep,
-    who: Operator,
-    tenant: PartOfPath,
-    site: PartOfPath,
-    asset: PartOfPath,
-    parameter: PartOfPath,
+    asked: AskedDep,
     size_s: Annotated[int, Query(ge=1, le=31_536_000, description="Size of the windows, one of the series' sizes.")],
-    from_: From = None,
-    to: To = None,
-    limit: Annotated[int, Query(ge=1, le=10_000, description="At most so many windows.")] = 1000,
-    cursor: Cursor = None,
     format: Format = Form.JSON,
-    order: First = Order.OLDEST,
 ) -> Aggregates | Response:
     """Closed windows that begin between two times, the last 300 where no beginning is given."""
-    series = SeriesId(tenant, site, asset, parameter)
-    row = series_row(plant, who, series)
-    rules = plant.series.rules[row]
-    sizes = plant.topology.declared.window_sizes_s
+    sizes, declared = asked.plant.topology.declared.window_sizes_s, asked.rules.unit
     if size_s not in sizes:
         raise ApiError(400, f"No window has {size_s} s.", f"The sizes are: {', '.join(map(str, sizes)) or 'none yet'}.")
-    now_us, ahead_us = round(plant.now_ms() * 1000), ahead_of(plant.series, row)
-    to_us = us_of(to, now_us + rules.times.future_us + _AHEAD_US)
-    from_us = us_of(from_, max(0, min(to_us, now_us) - _DEFAULT_WINDOWS * size_s * 1_000_000))
-    key = series.kafka_key
-
-    def take(record: Any) -> ShownWindow | None:
-        if record.key != key:
-            return None
-        try:
-            window = window_of(record.value)
-        except DecodeError:
-            return None
-        return window if window.series == series and from_us <= window.start_us < to_us else None
-
-    page = await _page(
-        plant, Topic.aggregates(size_s), key, cursor, max(0, from_us - ahead_us) // 1000, take, limit, order
-    )
+    span_us = asked.span_us(_DEFAULT_WINDOWS * size_s * 1_000_000)
+    page = await asked.page(Topic.aggregates(size_s), span_us, window_of, lambda one: one.start_us)
     newest: dict[int, ShownWindow] = {}
     for one in page.items:
         if one.start_us not in newest or newest[one.start_us].revision <= one.revision:
@@ -244,26 +252,10 @@ async def aggregates(
             [*(getattr(one, name) for name in columns), *(getattr(one.quality, name) for name in qualities)]
             for one in items
         )
-        return csv_response(file_name(f"{series}-{size_s}s", from_us, to_us), [*columns, *qualities], rows, next_)
-    unit = (items[-1].unit if items else None) or rules.unit
+        name = file_name(f"{asked.series}-{size_s}s", *span_us)
+        return csv_response(name, [*columns, *qualities], rows, next_)
+    unit = (items[-1].unit if items else None) or declared
     return Aggregates(size_s=size_s, items=items, unit=unit, next=next_, truncated=page.truncated)
-
-
-async def _page(
-    plant: Plant,
-    topic: str,
-    key: bytes,
-    cursor: str | None,
-    from_ms: int,
-    take: Callable[[Any], T | None],
-    limit: int,
-    order: Order,
-) -> Page[T]:
-    partition, place = plant.partition_of(key), read_cursor(cursor, int) if cursor else None
-    if order is Order.OLDEST:
-        return await forward_once(plant.pages, topic, partition, place, from_ms, take, limit)
-    page = await backward_once(plant.pages, topic, partition, place, take, limit, from_ms)
-    return Page(page.items[::-1], page.next, page.truncated)
 
 
 def ahead_of(index: SeriesIndex, row: int) -> int:

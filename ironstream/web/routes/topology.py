@@ -17,9 +17,8 @@ from ironstream.topology import TopologyError
 from ironstream.versions import checked_version
 from ironstream.web.apart import apart
 from ironstream.web.cursors import read_cursor, write_cursor
-from ironstream.web.flows import measure, sink_states
+from ironstream.web.flows import measured_rates, sink_states
 from ironstream.web.graph import Graph, graph_of
-from ironstream.web.heavy import remembered
 from ironstream.web.problems import COMMON, ApiError, not_found, problems
 from ironstream.web.routes.deps import Cursor, Limit, Operator, PlantDep, WholePlant, WholePlantEngineer
 from ironstream.web.routes.running import KEPT_S
@@ -132,7 +131,7 @@ async def diff(
     before, after = version_of(plant.topology.history, from_), version_of(plant.topology.history, to)
     key = ("diff", before.sha256, after.sha256, from_, to)
     # in a thread: for a large plant it takes seconds
-    return await remembered(plant, key, _DIFFERENCE_S, lambda: asyncio.to_thread(difference, before, after))
+    return await plant.heavy.remembered(key, _DIFFERENCE_S, lambda: asyncio.to_thread(difference, before, after))
 
 
 @router.get("/topology/participants", operation_id="listParticipants")
@@ -160,12 +159,16 @@ async def graph(plant: PlantDep, who: Operator) -> Graph:
     """Stations from adapters to sinks, with rates, lag and health."""
     declared = plant.topology.declared
     sizes, sinks, now_ms = tuple(declared.window_sizes_s), sinks_of(plant), plant.now_ms()
-    flows = await remembered(
-        plant, ("flows", sizes), KEPT_S, lambda: apart(lambda: measure(plant.settings, sizes, now_ms))
+    rates = await plant.heavy.remembered(
+        ("rates", sizes), KEPT_S, lambda: apart(lambda: measured_rates(plant.settings, sizes, now_ms))
     )
-    groups = await remembered(plant, ("sinks", declared.version), KEPT_S, lambda: sink_states(plant.settings, sinks))
+    groups = await plant.heavy.remembered(
+        ("sinks", declared.version), KEPT_S, lambda: sink_states(plant.settings, sinks)
+    )
     workers = sum(one.role == "worker" for one in plant.topology.present)
-    return graph_of(pipelines_of(plant, who), flows, sinks, groups, sizes, workers, rates=who.sees_all)
+    return graph_of(
+        pipelines_of(plant, who), rates, plant.backlog.lag, sinks, groups, sizes, workers, with_rates=who.sees_all
+    )
 
 
 @router.post("/topology/rollback", operation_id="rollBackTopology", responses=problems(404, 409, 413))

@@ -6,7 +6,6 @@ import asyncio
 
 import pytest
 
-from ironstream.web.heavy import _work, remembered
 from ironstream.web.problems import ApiError
 from tests.support.web_memory import MemoryPlant
 
@@ -19,8 +18,8 @@ async def test_of_many_that_ask_at_once_one_has_it_made() -> None:
         await asyncio.sleep(0)
         return len(made)
 
-    assert await asyncio.gather(*(remembered(plant, "books", 60, make) for _ in range(5))) == [1] * 5
-    assert not _work(plant).making
+    assert await asyncio.gather(*(plant.heavy.remembered("books", 60, make) for _ in range(5))) == [1] * 5
+    assert not plant.heavy.making
 
 
 async def test_nothing_is_left_of_what_failed_or_is_over() -> None:
@@ -34,9 +33,9 @@ async def test_nothing_is_left_of_what_failed_or_is_over() -> None:
 
     for number in range(100):
         with pytest.raises(ApiError):
-            await remembered(plant, number, 60, fail)
-    await remembered(plant, "books", 0.001, make)
+            await plant.heavy.remembered(number, 60, fail)
+    await plant.heavy.remembered("books", 0.001, make)
     async with asyncio.timeout(30):
-        while _work(plant).made:  # noqa: ASYNC110  a time that passes has no event
+        while plant.heavy.made:  # noqa: ASYNC110  a time that passes has no event
             await asyncio.sleep(0.001)
-    assert not _work(plant).making
+    assert not plant.heavy.making

@@ -11,7 +11,7 @@ import pytest
 
 from ironstream.dead_letters.read import Counted, LetterPage
 from ironstream.ledger.book import Book
-from ironstream.web.flows import SOURCES, Flows
+from ironstream.web.backlog import SOURCES
 from ironstream.web.routes import audit, dlq, ledger, topology
 from tests.support.web_memory import MemoryPlant, client_of
 
@@ -20,7 +20,7 @@ CASES: list[tuple[Any, str, str, Callable[[], Any]]] = [
     (dlq, "count_letters", "/dlq/reasons", lambda: Counted([], False)),
     (dlq, "letter_page", "/dlq/dlq.invalid_telemetry", lambda: LetterPage([], None)),
     (audit, "letter_page", "/audit", lambda: LetterPage([], None)),
-    (topology, "measure", "/topology/graph", lambda: Flows(dict.fromkeys(SOURCES.values()), dict.fromkeys(SOURCES))),
+    (topology, "measured_rates", "/topology/graph", lambda: dict.fromkeys(SOURCES.values())),
 ]
 
 
