@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, Final
@@ -53,8 +54,8 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class ToPixel:
-    """ms until a value was on the screen: since it was handed to a producer of telemetry.raw, and since its clean
-    reading was in Kafka.
+    """ms until a value was on the screen: since it was handed to a producer of telemetry.raw, and since another
+    consumer had its clean reading.
     """
 
     readings: int
@@ -164,14 +165,14 @@ async def _to_pixel(deployment: Deployment, page: MeasuredPage) -> ToPixel:
     # one reading was sent before, for the page to have a row
     probe = Probe(deployment.settings, first=2)
     await asyncio.to_thread(page.open, _PROBE_PAGE, "tr[data-series] [data-value]", str(PROBE))
-    await probe.send(_PROBES, _PROBE_EVERY_S)
-    await asyncio.sleep(3)
+    async with _clean_times(deployment) as clean_ms:
+        await probe.send(_PROBES, _PROBE_EVERY_S)
+        await asyncio.sleep(3)
     painted: dict[str, float] = {}
     for value, at_ms in await asyncio.to_thread(page.painted):
         painted.setdefault(value, at_ms)
-    if missing := probe.sent_ms.keys() - painted.keys():
+    if missing := probe.sent_ms.keys() - (painted.keys() & clean_ms.keys()):
         raise BenchError(f"{len(missing)} of {_PROBES} values were never on the screen: {sorted(missing)[:5]}", "")
-    clean_ms = await _clean_times(deployment, set(probe.sent_ms))
     raw = np.asarray([painted[value] - sent for value, sent in probe.sent_ms.items()])
     clean = np.asarray([painted[value] - at_ms for value, at_ms in clean_ms.items()])
     return ToPixel(len(raw), *_spread(raw), *_spread(clean))
@@ -181,30 +182,34 @@ def _spread(ages_ms: np.ndarray[Any, np.dtype[np.float64]]) -> tuple[float, floa
     return median(ages_ms.tolist()), float(np.percentile(ages_ms, 99)), float(ages_ms.max())
 
 
-async def _clean_times(deployment: Deployment, values: set[str]) -> dict[str, float]:
-    """When each clean reading of the probe was in Kafka, by value (ms since the epoch)."""
-    settings = deployment.settings
+@asynccontextmanager
+async def _clean_times(deployment: Deployment) -> AsyncIterator[dict[str, float]]:
+    """When clean readings of the probe came to a consumer of their own (ms since the epoch), by value, as they come.
+
+    Their timestamps tell nothing of it: a clean reading has that of its raw one.
+    """
+    settings, times = deployment.settings, dict[str, float]()
+    name = settings.topic(Topic.TELEMETRY_CLEAN)
+    places = [TopicPartition(name, number) for number in range(settings.partitions)]
     consumer = AIOKafkaConsumer(**settings.kafka_client_kwargs(), enable_auto_commit=False)
-    await consumer.start()
-    try:
-        name = settings.topic(Topic.TELEMETRY_CLEAN)
-        places = [TopicPartition(name, number) for number in range(settings.partitions)]
-        consumer.assign(places)
-        since = int(time.time() * 1000) - int(1000 * (_PROBES * _PROBE_EVERY_S * 2 + 30))
-        for place, found in (await consumer.offsets_for_times(dict.fromkeys(places, since))).items():
-            if found is not None:
-                consumer.seek(place, found.offset)
-        times: dict[str, float] = {}
-        deadline = time.monotonic() + _START_S
-        while len(times) < len(values) and time.monotonic() < deadline:
+
+    async def read() -> None:
+        while True:
             for records in (await consumer.getmany(timeout_ms=500)).values():
+                now_ms = time.time() * 1000
                 for record in records:
-                    if record.value and b'"probe"' in record.value:
-                        value = str(int(msgspec.json.decode(record.value)["value"]))
-                        if value in values:
-                            times[value] = record.timestamp
-        return times
+                    if record.key == PROBE.kafka_key:
+                        times.setdefault(str(int(msgspec.json.decode(record.value)["value"])), now_ms)
+
+    await consumer.start()
+    consumer.assign(places)
+    await consumer.seek_to_end(*places)
+    task = asyncio.create_task(read())
+    try:
+        yield times
     finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
         await consumer.stop()
 
 
