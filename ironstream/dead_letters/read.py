@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 from ironstream.dead_letters.letter import reason_of
 from ironstream.engine.log_reader import LogReader, Progress
 from ironstream.engine.newest_first import Stretch, newest_first
-from ironstream.engine.stretches import newest_of, read_spans, spans_between
+from ironstream.engine.stretches import newest_of, read_spans, record_at, spans_between
 from ironstream.errors import ConfigurationError
 from ironstream.settings import Settings
 
@@ -80,17 +80,12 @@ class _PassedOver:
 
 async def one_letter(settings: Settings, topic: str, partition: int, offset: int) -> Any:
     """One record. Raises NoSuchRecordError."""
-    async with LogReader(settings, [topic], missing_ok=True) as reader:
-        tp = TopicPartition(settings.topic(topic), partition)
-        if tp in reader.partitions:
-            first = (await reader.consumer.beginning_offsets([tp]))[tp]
-            end = (await reader.consumer.end_offsets([tp]))[tp]
-            if first <= offset < end:
-                async for record in read_spans(reader, {tp: (offset, offset + 1)}):
-                    return record
-    raise NoSuchRecordError(
-        f"There is no record {topic}/{partition}/{offset}.", "`ironstream dlq list` names those that there are."
-    )
+    record = await record_at(settings, topic, partition, offset)
+    if record is None:
+        raise NoSuchRecordError(
+            f"There is no record {topic}/{partition}/{offset}.", "`ironstream dlq list` names those that there are."
+        )
+    return record
 
 
 async def letter_page(

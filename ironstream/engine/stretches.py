@@ -10,6 +10,7 @@ from aiokafka import TopicPartition
 
 from ironstream.engine.log_reader import LogReader
 from ironstream.errors import BrokerError
+from ironstream.settings import Settings
 
 Span = tuple[int, int]
 """First offset, and the one after the last."""
@@ -40,6 +41,19 @@ async def read_spans(reader: LogReader, spans: Mapping[TopicPartition, Span]) ->
             raise BrokerError("Kafka does not send what is asked for.", "Are all of its brokers running?")
         # one that is answered from the buffer does not let others run
         await asyncio.sleep(0)
+
+
+async def record_at(settings: Settings, topic: str, partition: int, offset: int) -> Any | None:
+    """One record of a topic (its name without the deployment's prefix); None where there is none, or none any more."""
+    async with LogReader(settings, [topic], missing_ok=True) as reader:
+        tp = TopicPartition(settings.topic(topic), partition)
+        if tp in reader.partitions:
+            first = (await reader.consumer.beginning_offsets([tp]))[tp]
+            end = (await reader.consumer.end_offsets([tp]))[tp]
+            if first <= offset < end:
+                async for record in read_spans(reader, {tp: (offset, offset + 1)}):
+                    return record
+    return None
 
 
 async def spans_between(reader: LogReader, from_ms: int | None, to_ms: int | None) -> dict[TopicPartition, Span]:

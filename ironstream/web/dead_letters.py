@@ -8,20 +8,17 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
-from ironstream.dead_letters.letter import reason_of, tenants_of
-from ironstream.dead_letters.read import Counted, NoSuchRecordError, letter_page, one_letter
+from ironstream.dead_letters.letter import reason_of
+from ironstream.dead_letters.read import Counted, letter_page
 from ironstream.dead_letters.replay import NotReplayableError, Replay, replay_of
 from ironstream.dead_letters.write import write_replays
-from ironstream.domain.times import MAX_US, to_iso
-from ironstream.record_text import headers_of, text_of
 from ironstream.schemas import Schemas
 from ironstream.settings import Settings
 from ironstream.web.auth import Principal
 from ironstream.web.models import Time
-from ironstream.web.problems import ApiError, not_found
+from ironstream.web.problems import ApiError
+from ironstream.web.records import LogRecord, iso, log_record, seen_record
 
-_SHORT: Final = 200
-_LONG: Final = 64 * 1024
 _REPLAYED_AT_ONCE: Final = 1_000
 
 
@@ -74,26 +71,14 @@ class Reasons(BaseModel):
     truncated: bool
 
 
-class DeadLetter(BaseModel):
-    """A record that was refused. Of a long value the beginning is shown: `size` is that of the whole, in bytes.
+class DeadLetter(LogRecord):
+    """A record that was refused, as it was; its time is that of the refused record."""
 
-    What devices wrote is here as they wrote it: it is text, never HTML.
-    """
-
-    topic: str
-    partition: int
-    offset: int
-    time: Time = Field(description="When the refused record reached Kafka.")
-    key: str | None
     reason: str
     detail: str
     sink: str | None
     source: str | None = Field(description="topic/partition/offset of the refused record.")
     topology_version: int | None = Field(description="The version that it was judged by.")
-    headers: dict[str, str | None]
-    text: str | None
-    hex: str | None = Field(description="Only where one record is asked for.")
-    size: int
 
 
 class DeadLetterPage(BaseModel):
@@ -146,36 +131,19 @@ class Replayed(BaseModel):
     more: bool
 
 
-def may_see(who: Principal, record: Any) -> bool:
-    """Whether a record may be shown to them; one whose tenant cannot be told only to who sees all."""
-    if who.sees_all:
-        return True
-    tenants = tenants_of(record)
-    return tenants is not None and all(map(who.sees, tenants))
-
-
 def shown(topic: str, record: Any, *, whole: bool = False) -> DeadLetter:
     """A record as it is shown."""
-    headers = headers_of(record)
+    plain = log_record(topic, record, whole=whole)
     reason, detail, sink = reason_of(record)
-    value, most = record.value, _LONG if whole else _SHORT
-    places = [headers.get(f"dlq-{name}") for name in ("topic", "partition", "offset")]
-    version = headers.get("dlq-topology") or ""
+    places = [plain.headers.get(f"dlq-{name}") for name in ("topic", "partition", "offset")]
+    version = plain.headers.get("dlq-topology") or ""
     return DeadLetter(
-        topic=topic,
-        partition=record.partition,
-        offset=record.offset,
-        time=iso(record.timestamp),
-        key=text_of(record.key),
+        **dict(plain),
         reason=reason,
         detail=detail,
         sink=sink,
         source="/".join(map(str, places)) if all(places) else None,
         topology_version=int(version) if version.isdecimal() and len(version) < 16 else None,
-        headers=headers,
-        text=None if value is None else _text(value[:most]),
-        hex=value[:most].hex(" ") if whole and value is not None else None,
-        size=len(value or b""),
     )
 
 
@@ -191,16 +159,6 @@ class Shown:
     def of(cls, topic: str, record: Any) -> Self:
         """What is shown of a record."""
         return cls(record.offset, record.timestamp, shown(topic, record))
-
-
-def _text(value: bytes) -> str:
-    """Text with what is none replaced: the bytes themselves are in `hex`."""
-    return value.decode("utf-8", "replace")
-
-
-def iso(time_ms: int) -> str:
-    """A time of Kafka's."""
-    return to_iso(min(max(time_ms * 1000, 0), MAX_US))
 
 
 def reasons_of(counted: Counted, from_ms: int, to_ms: int, bucket_ms: int) -> Reasons:
@@ -226,15 +184,8 @@ def reasons_of(counted: Counted, from_ms: int, to_ms: int, bucket_ms: int) -> Re
 
 
 async def seen_letter(settings: Settings, who: Principal, topic: str, partition: int, offset: int) -> Any:
-    """A record that they may see. Raises ApiError (404), also for one of which they may not know."""
-    missing = not_found(f"record {topic}/{partition}/{offset}", "GET /api/v1/dlq/{topic} lists those there are.")
-    try:
-        record = await one_letter(settings, topic, partition, offset)
-    except NoSuchRecordError as error:
-        raise missing from error
-    if not may_see(who, record):
-        raise missing
-    return record
+    """A dead letter that they may see. Raises ApiError (404), also for one of which they may not know."""
+    return await seen_record(settings, who, topic, partition, offset, "GET /api/v1/dlq/{topic} lists those there are.")
 
 
 async def replay_one(settings: Settings, who: Principal, topic: str, partition: int, offset: int) -> Replayed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from selenium.webdriver import Keys
@@ -49,6 +50,18 @@ def test_an_alarm_is_commented_shelved_unshelved_and_acknowledged(plant: Browser
     assert [one["command"] for one in commands if one.get("outcome") == "accepted"][-4:] == [
         "comment", "shelve", "unshelve", "ack",
     ]  # fmt: skip
+    assert page.faults() == []
+
+
+def test_what_raised_an_alarm_is_one_click_away_as_it_was_written(plant: BrowserPlant, page: Page) -> None:
+    page.open(f"alarms?id={quote(HOT_ALARM, safe='')}")
+    page.click(".pane [data-field=cause] a")
+    page.says("[data-field=text]", '"parameter": "temperature"')
+    place = page.css("h1").text
+
+    [written] = [one for one in plant.read("telemetry.raw") if f"telemetry.raw/{one.partition}/{one.offset}" == place]
+    assert json.loads(page.css("[data-field=text]").text) == json.loads(written.value or b"")
+    assert page.css("[data-field=hex]").text.split()[1] == f"{(written.value or b'')[0]:02x}"
     assert page.faults() == []
 
 

@@ -77,6 +77,7 @@ MATRIX: Final = {
     "listDeadLetterReasons": Rule("/dlq/reasons"),
     "listDeadLetters": Rule("/dlq/dlq.invalid_telemetry"),
     "getDeadLetter": Rule("/dlq/dlq.invalid_telemetry/{dead}", of_tenant=True),
+    "getRecord": Rule("/records/telemetry.raw/{raw}", of_tenant=True),
     "replayDeadLetters": Rule(
         "/dlq/replay", Role.ENGINEER, body={"topic": "dlq.invalid_telemetry", "reason": "no_such_reason"}
     ),
@@ -104,7 +105,7 @@ def plant(kafka: EmbeddedKafka, tmp_path_factory: pytest.TempPathFactory) -> Ite
 async def _status(plant: Access, client: httpx.AsyncClient, name: str) -> int:
     """What a route answers to somebody."""
     rule, method = MATRIX[name], next(iter(ROUTES[name].methods or ()))
-    path = rule.path.replace("{dead}", plant.dead).replace("{spare}", plant.spare)
+    path = rule.path.replace("{dead}", plant.dead).replace("{raw}", plant.raw).replace("{spare}", plant.spare)
     async with client.stream(method, path, json=rule.body) as answer:
         return answer.status_code
 

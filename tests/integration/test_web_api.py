@@ -158,6 +158,14 @@ async def test_two_operators_acknowledge_at_once_and_one_of_them_was_first(
         answers = await asyncio.gather(*(api.post(f"/alarms/{HOT}/commands", json=asked) for _ in range(2)))
         assert sorted(one.json()["outcome"] for one in answers) == ["accepted", "rejected"]
         assert (await _alarm(events, HOT))["state"] == "ACKNOWLEDGED"
+    evidence = told["evidence"]
+    place = f"{evidence['topic']}/{evidence['partition']}/{evidence['offset']}"
+    record = await json_of(api, f"/records/{place}")
+    assert json.loads(record["text"])["value"] == 95.0
+    assert bytes.fromhex(record["hex"]).decode() == record["text"]
+    away = await api.get(f"/records/{evidence['topic']}/{evidence['partition']}/{2**40}")
+    assert away.status_code == 404
+    assert "retention" in away.json()["hint"]
     # the journal is ahead of the table, which is as of the last commit
     assert (await json_of(api, f"/alarms/{HOT}"))["state"] == "ACKNOWLEDGED"
     journal = (await json_of(api, f"/alarms/{HOT}/journal"))["items"]

@@ -12,6 +12,7 @@ from typing import Final
 import httpx
 import pytest
 
+from ironstream.contract import Topic
 from ironstream.embedded import EmbeddedKafka
 from ironstream.settings import Settings
 from ironstream.web.auth import Role
@@ -31,6 +32,8 @@ class Access(WebPlant):
         super().__init__(settings, logs)
         self.tokens: dict[tuple[Role, str], str] = {}
         self.dead = ""
+        self.raw = ""
+        """Partition and offset of a dead letter, and of the reading that raised an alarm, both of acme."""
         _, spare = make_token("spare", [Role.COPILOT], None, None)
         add_token(settings.data_dir / FILE_NAME, spare)
         self.spare = spare.id
@@ -59,6 +62,9 @@ class Access(WebPlant):
                 held = await client.get("/topology")
                 if letters.status_code != 200 or alarm.status_code != 200 or held.json()["version"] != 1:
                     return False
+                evidence = alarm.json()["evidence"]
+                assert evidence["topic"] == Topic.TELEMETRY_RAW
+                self.raw = f"{evidence['partition']}/{evidence['offset']}"
                 items = letters.json()["items"]
                 mine = [one for one in items if one["key"] == "acme/north/pump-1" and one["reason"] == "range"]
                 self.dead = f"{mine[0]['partition']}/{mine[0]['offset']}" if mine else ""

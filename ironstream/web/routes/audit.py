@@ -12,9 +12,9 @@ from ironstream.dead_letters.read import letter_page
 from ironstream.record_text import text_of, value_of
 from ironstream.web.apart import apart
 from ironstream.web.cursors import read_cursor, write_cursor
-from ironstream.web.dead_letters import iso
 from ironstream.web.models import Time
 from ironstream.web.problems import COMMON
+from ironstream.web.records import iso
 from ironstream.web.routes.deps import Admin, Cursor, Limit, PlantDep
 
 router = APIRouter(tags=["audit"], responses=COMMON)

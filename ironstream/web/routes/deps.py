@@ -30,4 +30,6 @@ Cursor = Annotated[
 ]
 PART = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 PartOfPath = Annotated[str, Path(pattern=PART, examples=["acme"])]
+Partition = Annotated[int, Path(ge=0, le=2**31 - 1)]
+Offset = Annotated[int, Path(ge=0, le=2**63 - 1)]
 PartOfQuery = Annotated[str | None, Query(pattern=PART)]

@@ -25,7 +25,6 @@ from ironstream.web.dead_letters import (
     Replayed,
     ReplayRequest,
     Shown,
-    may_see,
     reasons_of,
     replay_many,
     replay_one,
@@ -34,7 +33,8 @@ from ironstream.web.dead_letters import (
 )
 from ironstream.web.models import us_of
 from ironstream.web.problems import COMMON, not_found, problems
-from ironstream.web.routes.deps import Cursor, Engineer, Limit, Operator, PlantDep
+from ironstream.web.records import may_see
+from ironstream.web.routes.deps import Cursor, Engineer, Limit, Offset, Operator, Partition, PlantDep
 
 router = APIRouter(tags=["dlq"], responses=COMMON)
 _DAY_MS = 86_400_000
@@ -49,8 +49,6 @@ def _topic(topic: Annotated[str, Path(max_length=100, examples=["dlq.invalid_tel
 
 
 TopicDep = Annotated[str, Depends(_topic)]
-Offset = Annotated[int, Path(ge=0, le=2**63 - 1)]
-Partition = Annotated[int, Path(ge=0, le=2**31 - 1)]
 
 
 @router.get("/dlq/topics", operation_id="listDeadLetterTopics")

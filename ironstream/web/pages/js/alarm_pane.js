@@ -5,6 +5,7 @@ import { act, possible } from "./alarm_actions.js";
 import { h, put } from "./dom.js";
 import { ms, number, words } from "./format.js";
 import { empty, facts, filled, timeCell } from "./parts.js";
+import { recordLink } from "./record_content.js";
 import { mayAnswerAlarms, seesAll } from "./rights.js";
 import { UNACKED, alarmState, severity } from "./signs.js";
 
@@ -93,5 +94,5 @@ function around(alarm) {
 /** Where the record stands that made it happen. */
 function record(evidence) {
   if (!evidence?.topic) return "–";
-  return h("code", null, `${evidence.topic}/${evidence.partition}/${evidence.offset}`);
+  return recordLink([evidence.topic, evidence.partition, evidence.offset]);
 }

@@ -1,13 +1,11 @@
-// One dead letter: why it was refused, where it came from, its headers, its bytes as text and as hex.
+// One dead letter: why it was refused, where it came from, and what it was.
 
 import { get, path, post } from "./api.js";
 import { h, put } from "./dom.js";
 import { number, words } from "./format.js";
-import { dialog, facts, filled, heading, notice, table, timeCell } from "./parts.js";
+import { dialog, facts, filled, heading, notice, timeCell } from "./parts.js";
+import { content, recordLink } from "./record_content.js";
 import { mayReplay } from "./rights.js";
-
-const WIDTH = 16;
-const SHOWN_BYTES = 4096;
 
 export async function record({ root, place, signal, me }) {
   const [topic, partition, offset] = place;
@@ -18,45 +16,19 @@ export async function record({ root, place, signal, me }) {
 }
 
 function draw(got) {
-  const headers = Object.entries(got.headers);
-  const hex = String(got.hex ?? "").replaceAll(/[^0-9a-fA-F]/g, "");
   return [
     h("section.panel.across", null,
       h("h2", null, words(got.reason), h("small", { data: { field: "detail" } }, got.detail)),
       facts([
         ["refused", timeCell(got.time, { millis: true })],
         ["key", h("code", null, got.key ?? "–")],
-        ["came from", h("code", null, got.source ?? "–")],
+        ["came from", got.source ? recordLink(got.source.split("/")) : "–"],
         ["size", `${number(got.size)} bytes`],
         got.sink && ["sink", got.sink],
         got.topology_version && ["judged by", `topology v${got.topology_version}`],
       ])),
-    h("div.columns", null,
-      h("section.panel", { "aria-label": "Text" }, h("h2", null, "Text"), h("pre", { tabindex: "0", data: { field: "text" } }, pretty(got.text))),
-      h("section.panel", { "aria-label": "Hex" }, h("h2", null, "Hex", hex.length / 2 > SHOWN_BYTES ? h("small", null, `the first ${number(SHOWN_BYTES)} bytes`) : null), h("pre.hex", { tabindex: "0", data: { field: "hex" } }, dump(hex)))),
-    h("section.panel", null, h("h2", null, "Headers"), table("Headers", [["Name"], ["Value"]], headers.map(([name, value]) => [h("code", null, name), h("code", null, value ?? "")]))),
+    content(got),
   ];
-}
-
-/** JSON set out in lines; what is none stays as it is. */
-function pretty(text) {
-  if (text === null || text === undefined) return "(no text: see the bytes)";
-  try {
-    return JSON.stringify(JSON.parse(text), null, 2);
-  } catch {
-    return text;
-  }
-}
-
-/** Offset, sixteen bytes, and what is printable of them. */
-export function dump(hex) {
-  const lines = [];
-  for (let start = 0; start < Math.min(hex.length, SHOWN_BYTES * 2); start += WIDTH * 2) {
-    const bytes = hex.slice(start, start + WIDTH * 2).match(/../g) ?? [];
-    const shown = bytes.map((one) => parseInt(one, 16)).map((code) => (code >= 32 && code < 127 ? String.fromCharCode(code) : "·")).join("");
-    lines.push(`${(start / 2).toString(16).padStart(6, "0")}  ${bytes.join(" ").padEnd(WIDTH * 3 - 1)}  ${shown}`);
-  }
-  return lines.join("\n") || "(no bytes)";
 }
 
 function ask(topic, partition, offset) {

@@ -15,6 +15,7 @@ const VIEWS = {
   series: () => import("./views/series.js"),
   alarms: () => import("./views/alarms.js"),
   dlq: () => import("./views/dlq.js"),
+  records: () => import("./views/records.js"),
   tables: () => import("./views/tables.js"),
   topology: () => import("./views/topology.js"),
   gateways: () => import("./views/gateways.js"),
