@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -27,12 +28,25 @@ _REMEMBERED: Final = 20_000
 """Last readings of series that are, or were, on a screen."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """Up to which offset a partition is read again, and for which assets alone."""
+
+    until: int
+    keys: frozenset[bytes]
+
+
+_NOTHING: Final = _Again(0, frozenset())
+
+
 class Live:
     """Follows alarms.clean, and of telemetry.clean and the aggregates the partitions of what is asked for.
 
-    Records of other assets in these partitions are passed over by their key, undecoded. `tell` takes each entry of the
-    alarms' journal and gives the alarm as it is then; `partition_of` is that of an asset's key; `sizes` are those of
-    the windows, `skew_us` says how far the clocks of a series may be apart.
+    Records of other assets in these partitions are passed over by their key, undecoded. An asset that is asked for anew
+    is told of from `since_ms` on (ms since the epoch): what came last may not be in the tables yet.
+
+    `tell` takes each entry of the alarms' journal and gives the alarm as it is then; `partition_of` is that of an
+    asset's key; `sizes_s` are those of the windows, `skew_us` says how far the clocks of a series may be apart.
     """
 
     def __init__(
@@ -44,6 +58,7 @@ class Live:
         partitions: Callable[[], int],
         sizes_s: Callable[[], Iterable[int]],
         skew_us: Callable[[SeriesId], int],
+        since_ms: Callable[[], float],
     ) -> None:
         self.contact = Contact()
         self.subscriptions = Subscriptions()
@@ -54,8 +69,11 @@ class Live:
         self._partitions = partitions
         self._sizes_s = sizes_s
         self._skew_us = skew_us
+        self._since_ms = since_ms
         self._last: OrderedDict[SeriesId, Shown] = OrderedDict()
         self._places: dict[TopicPartition, int] = {}
+        self._keys: frozenset[bytes] = frozenset()
+        self._again: dict[TopicPartition, _Again] = {}
 
     def last(self, series: SeriesId) -> Shown | None:
         """The newest reading of a series that was on a screen lately."""
@@ -116,23 +134,46 @@ class Live:
             await consumer.stop()
 
     async def _assign(self, consumer: Any) -> None:
-        """Take the partitions that are wanted: those that were followed go on where they were, others begin now."""
+        """Take the partitions that are wanted: they go on where they were, but for assets that were not wanted before a
+        little is read again; those that were not followed begin there, or now.
+        """
         topic = self._settings.topic
+        keys = frozenset(self.subscriptions.of_series)
         wanted = {TopicPartition(topic(Topic.ALARMS_CLEAN), number) for number in range(self._partitions())}
-        partitions = {self._partition_of(key) for key in self.subscriptions.of_series}
+        partitions = set(map(self._partition_of, keys))
         if partitions:
             names = {topic(Topic.TELEMETRY_CLEAN), *(topic(Topic.aggregates(size_s)) for size_s in self._sizes_s())}
             names &= await topic_names(self._settings.kafka_client_kwargs())
             wanted |= {TopicPartition(name, number) for name in names for number in partitions}
-        new = [tp for tp in wanted if tp not in self._places]
-        ends = await consumer.end_offsets(new) if new else {}
+        unknown = [tp for tp in wanted if tp not in self._places]
+        ends = await consumer.end_offsets(unknown) if unknown else {}
         self._places = {tp: self._places[tp] if tp in self._places else ends[tp] for tp in wanted}
+        self._again = {tp: again for tp, again in self._again.items() if tp in wanted}
+        await self._look_back(consumer, keys - self._keys)
+        self._keys = keys
         consumer.assign(list(wanted))
         for tp, offset in self._places.items():
             consumer.seek(tp, offset)
 
+    async def _look_back(self, consumer: Any, keys: frozenset[bytes]) -> None:
+        """Have the partitions of these assets read from where their pages may lack something."""
+        numbers, alarms = set(map(self._partition_of, keys)), self._settings.topic(Topic.ALARMS_CLEAN)
+        theirs = [tp for tp in self._places if tp.topic != alarms and tp.partition in numbers]
+        if not theirs:
+            return
+        since = await consumer.offsets_for_times(dict.fromkeys(theirs, max(0, int(self._since_ms()))))
+        for tp, found in since.items():
+            before, place = self._again.get(tp), self._places[tp]
+            if found is not None and found.offset < place:
+                until = place if before is None else before.until
+                self._again[tp] = _Again(until, keys if before is None else keys | before.keys)
+                self._places[tp] = found.offset
+
     def _take(self, tp: TopicPartition, records: list[Any]) -> None:
+        again = self._again.get(tp, _NOTHING)
         self._places[tp] = records[-1].offset + 1
+        if self._places[tp] >= again.until:
+            self._again.pop(tp, None)
         name = tp.topic.removeprefix(self._settings.topic_prefix)
         if name == Topic.ALARMS_CLEAN:
             take = self._alarm
@@ -140,6 +181,8 @@ class Live:
             take = self._reading if name == Topic.TELEMETRY_CLEAN else self._window
         wanted = None if name == Topic.ALARMS_CLEAN else self.subscriptions.of_series
         for record in records:
+            if record.offset < again.until and record.key not in again.keys:
+                continue
             if record.key != CONTROL_KEY and (wanted is None or record.key in wanted):
                 with suppress(DecodeError):
                     take(record)

@@ -69,6 +69,7 @@ class Plant:
             lambda: self.partitions,
             lambda: self.topology.declared.window_sizes_s,
             self.skew_us,
+            lambda: self.now_ms() - self.allowance_ms,
         )
         self.backlog = Backlog(settings)
         self.pages = LogPages(settings, why_not=lambda: self.telemetry.contact.error)

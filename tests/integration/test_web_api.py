@@ -142,6 +142,20 @@ async def test_what_is_on_screen_comes_within_a_second_and_a_half(plant: WebPlan
     assert sorted(late_s)[len(late_s) // 2] < 1.5
 
 
+async def test_a_stream_begins_with_what_came_shortly_before_it(plant: WebPlant, api: httpx.AsyncClient) -> None:
+    await plant.send(plant.readings(PRESSURE, [7.77], time.time_ns() // 1000))
+
+    async def is_clean() -> bool:
+        return bool((await _last(plant, "pressure"))["value"] == 7.77)
+
+    await until(is_clean)
+    # nothing more is sent: only what is there already can come
+    async with asyncio.timeout(30), api.stream("GET", "/stream", params={"series": PRESSURE}) as answer:
+        async for name, data in events_of(answer):
+            if name == "reading" and data["value"] == 7.77:
+                break
+
+
 async def test_two_operators_acknowledge_at_once_and_one_of_them_was_first(
     plant: WebPlant, api: httpx.AsyncClient
 ) -> None:

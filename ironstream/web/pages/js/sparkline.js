@@ -20,7 +20,8 @@ export class Sparkline {
   }
 
   add(at, value) {
-    if (typeof value !== "number") return;
+    // what the stream repeats, or brings late, makes no line that goes back
+    if (typeof value !== "number" || at <= (this.points.at(-1)?.[0] ?? 0)) return;
     this.points.push([at, value]);
     if (this.points.length > POINTS) this.points.shift();
     this.redraw();
