@@ -106,7 +106,7 @@ async def measure_web(*, series: int, alarms: int, hz: float, minutes: float, sa
         await asyncio.sleep(_SETTLING_S)
         ready_s = [await _start(deployment, number) for number in range(_READY_RUNS)]
         web, address = await _web(deployment, _READY_RUNS)
-        seen = await _counted(address, series, alarms)
+        await _overview(address, lambda there: there["series"] > series and there["alarms"]["unacked"] >= alarms)
         chrome = await asyncio.to_thread(start_chromium)
         try:
             page = MeasuredPage(Page(chrome, address))
@@ -117,9 +117,13 @@ async def measure_web(*, series: int, alarms: int, hz: float, minutes: float, sa
             say("scrolling")
             smooth = [await asyncio.to_thread(page.scroll, name, PAGES[name], ".grid") for name in LISTS]
             memory = await _watch(deployment, web, page, minutes, say)
+            seen = await _overview(address, lambda there: there["readings_per_s"])
         finally:
             await asyncio.to_thread(chrome.quit)
-        return WebResult(facts, seen["series"], seen["alarms"], seen["rate"], ready_s, first, to_pixel, smooth, memory)
+        return WebResult(
+            facts, seen["series"], seen["alarms"]["unacked"], seen["readings_per_s"], ready_s, first, to_pixel, smooth,
+            memory,
+        )  # fmt: skip
 
 
 async def _start(deployment: Deployment, number: int) -> float:
@@ -144,20 +148,19 @@ async def _web(deployment: Deployment, number: int) -> tuple[Child, str]:
     return web, next(word.rstrip(";") for word in line.split() if word.startswith("http://"))
 
 
-async def _counted(address: str, series: int, alarms: int) -> dict[str, Any]:
-    """What the plant is by the overview, once it is all there."""
+async def _overview(address: str, is_there: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+    """What the overview says of the plant's one site, once all is there that should be."""
     deadline = time.monotonic() + _START_S
     async with httpx.AsyncClient(base_url=address, timeout=30) as client:
         while True:
             answer = await client.get("/api/v1/overview")
             if answer.status_code == httpx.codes.OK:
-                told = answer.json()
-                [site] = told["sites"]
-                there = {"series": site["series"], "alarms": site["alarms"]["unacked"], "rate": told["readings_per_s"]}
-                if there["series"] > series and there["alarms"] >= alarms and there["rate"]:
-                    return there
+                site: dict[str, Any]
+                [site] = answer.json()["sites"]
+                if is_there(site):
+                    return site
             if time.monotonic() > deadline:
-                raise BenchError(f"Of {series} series and {alarms} alarms there are: {answer.text}", "Lower the rate?")
+                raise BenchError(f"Not all series and alarms are there: {answer.text}", "Lower the rate?")
             await asyncio.sleep(0.5)
 
 
