@@ -271,7 +271,7 @@ async def test_a_series_is_stale_when_its_worker_is_killed_and_fresh_when_anothe
 
     async def south_is_stale() -> bool:
         worst = {site["site"]: site["worst"] for site in (await json_of(api, "/overview"))["sites"]}
-        return worst["south"] == "STALE"
+        return bool(worst["south"] == "STALE")
 
     async with plant.load(SPEED):
         await until(lambda: state(stale=False))
