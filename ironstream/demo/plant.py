@@ -33,7 +33,7 @@ from ironstream.settings import Settings, load_settings
 from ironstream.topics import ensure_topics
 from ironstream.topology import load_topology
 
-READY_TIMEOUT_S: Final = 60.0
+READY_TIMEOUT_S: Final = 120.0
 _KEPT: Final = ("java", "kafka_heap_mb", "log_level", "log_format")
 """Settings of the user that the demo keeps; all others would lead it to another deployment."""
 _POLL_S: Final = 0.1

@@ -239,6 +239,11 @@ class Consumer(driver.Consumer):
                 await asyncio.to_thread(give_back)
                 trimmed = time.monotonic()
 
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Nothing: Faust's look for stalled streams is often wrong, and asks for positions that are just being looked
+        for (those whose records expired, say), of which the worker would die. Lag and commits are metrics.
+        """
+
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Commit first (Faust does so while it waits for its streams), then let go of the state."""
         await super().on_partitions_revoked(revoked)

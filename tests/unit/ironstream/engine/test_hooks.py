@@ -43,6 +43,7 @@ OVERRIDDEN: list[tuple[type[Any], type[Any], str]] = [
     (driver.Consumer, transport.Consumer, "commit"),
     (driver.Consumer, transport.Consumer, "force_commit"),
     (driver.Consumer, transport.Consumer, "_commit_handler"),
+    (driver.Consumer, transport.Consumer, "verify_event_path"),
     (driver.Consumer, transport.Consumer, "on_partitions_revoked"),
     (driver.Consumer, transport.Consumer, "perform_seek"),
     (driver.Producer, transport.Producer, "_settings_extra"),

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.consumer.subscription_state import SubscriptionState
 from faust.types import TP
 
@@ -112,3 +113,20 @@ async def test_a_topic_that_is_full_is_left_out_of_the_fetch_of_the_others() -> 
     consumer.app.under_way.taken(PARTITION.topic, MOST_RECORDS)
     await consumer._getmany({PARTITION, other}, 1.0)
     assert consumer.asked == [{other}, {PARTITION, other}]
+
+
+async def test_a_worker_does_not_die_of_a_position_that_is_being_looked_for() -> None:
+    """Of a partition whose records expired under it, say: Faust looks at all of them now and then."""
+    consumer = Fetching(lambda _: None)
+    state = SubscriptionState()
+    state.subscribe({PARTITION.topic})
+    state.assign_from_subscribed({TopicPartition(*PARTITION)})
+
+    def verify(now: float, tp: TP) -> None:
+        assert state.subscription.assignment.state_value(TopicPartition(*tp)).position >= 0
+
+    with pytest.raises(AssertionError):
+        verify(0.0, PARTITION)
+    consumer._thread = cast(Any, SimpleNamespace(verify_event_path=verify))
+
+    consumer.verify_event_path(0.0, PARTITION)
