@@ -54,7 +54,8 @@ def split_records(
             return -1
         timestamp = base_timestamp + delta if append_time < 0 else append_time
         delta, at = read_varint(buffer, at, after)
-        if at < 0:
+        # one that stands before its batch would be passed over as read already
+        if at < 0 or delta < 0:
             return -1
         offset = base_offset + delta
         key_length, at = read_varint(buffer, at, after)

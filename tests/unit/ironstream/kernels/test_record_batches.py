@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from aiokafka.errors import CorruptRecordException
 from aiokafka.producer.message_accumulator import BatchBuilder
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ironstream.contract import ID_HEADER
@@ -46,6 +46,7 @@ def test_records_are_those_that_were_written(records: list[Any], base: int, skip
 
 
 @given(st.binary(min_size=1, max_size=60), st.integers(1, 5))
+@example(b"\n\x00\x00\x01\x00\x00", 1)  # a record before the batch that it is in
 def test_a_batch_that_does_not_hold_its_records_is_refused(payload: bytes, count: int) -> None:
     try:
         got = records_of([FetchedBatch(payload, count, 0, 0, -1, 0)])
