@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import threading
 import time
 from collections.abc import Iterable
@@ -24,7 +23,7 @@ from ironstream.topics import ensure_topics, topic_specs
 from ironstream.topology.sources import Sources
 from tests.support.faults.deployment import Deployment, Worker
 from tests.support.faults.oracle import Logged
-from tests.support.web import wait_for
+from tests.support.web import address_in, wait_for
 
 SCRIPT: Final = "<script>alert(1)</script>"
 IMAGE: Final = "<img src=x onerror=alert(1)>"
@@ -131,8 +130,7 @@ class BrowserPlant:
         log = self.folder / f"web-{len(self._processes)}.log"
         web = Worker(self._deployment.environment() | environment, log, ("ironstream.cli", "web", "--port", str(port)))
         self._processes.append(web)
-        found = wait_for(lambda: re.search(r"http://127\.0\.0\.1:\d+/", log.read_text()), _START_S)
-        return web, found[0]
+        return web, wait_for(lambda: address_in(log), _START_S)
 
     def apply(self, text: str, author: str, reason: str) -> int:
         """Have another topology hold; its version."""

@@ -77,7 +77,7 @@ class WebPlant:
         log = self._logs / "web.log"
         log.unlink(missing_ok=True)
         self.web = Worker(self.processes.environment(), log, ("ironstream.cli", "web", "--port", "0"))
-        self.address = wait_for(lambda: _address(log))
+        self.address = wait_for(lambda: address_in(log))
 
     def stop_web(self) -> None:
         """Kill it."""
@@ -181,6 +181,7 @@ async def events_of(answer: httpx.Response) -> AsyncIterator[tuple[str, Any]]:
             yield name, json.loads(line.removeprefix("data: "))
 
 
-def _address(log: Path) -> str | None:
+def address_in(log: Path) -> str | None:
+    """The address that a web view has written into its log; None as long as it has not."""
     found = re.search(r"http://127\.0\.0\.1:\d+/", log.read_text()) if log.exists() else None
     return found[0] if found else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from typing import Any, Final, Self
 from uuid import uuid4
 
@@ -14,6 +13,7 @@ from aiokafka.errors import KafkaError
 
 from ironstream.contract import Topic
 from ironstream.errors import ConfigurationError
+from ironstream.rollout.operations import now
 from ironstream.settings import Settings
 
 _LOG = structlog.get_logger(__name__)
@@ -44,9 +44,8 @@ def web_audit(
 ) -> WebAudit:
     """A record of now."""
     outcome = "done" if status < 400 else "refused" if status < 500 else "failed"
-    time = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return WebAudit(
-        id=str(uuid4()), time=time, actor=actor, via=via, address=address, action=action, request=request,
+        id=str(uuid4()), time=now(), actor=actor, via=via, address=address, action=action, request=request,
         outcome=outcome, status=status, detail=detail,
     )  # fmt: skip
 

@@ -12,6 +12,7 @@ from typing import Annotated, Final
 import msgspec
 import structlog
 
+from ironstream.contract import IDENTITY_PART
 from ironstream.errors import ConfigurationError
 from ironstream.web.auth.principal import Principal, Role
 
@@ -22,7 +23,7 @@ _ID_LENGTH: Final = 16
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
 Hash = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
-Tenant = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z")]
+Tenant = Annotated[str, msgspec.Meta(pattern=rf"^{IDENTITY_PART.pattern}\Z")]
 
 
 class TokenEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
 
+from ironstream.contract import IDENTITY_PART
 from ironstream.web.auth import Principal, Role
 from ironstream.web.auth.needs import needs
 from ironstream.web.plant import Plant
@@ -28,7 +29,7 @@ Limit = Annotated[int, Query(ge=1, le=1000, description="At most so many items."
 Cursor = Annotated[
     str | None, Query(max_length=2000, description="`next` of the answer before; left out: from the beginning.")
 ]
-PART = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+PART = f"^{IDENTITY_PART.pattern}$"
 PartOfPath = Annotated[str, Path(pattern=PART, examples=["acme"])]
 Partition = Annotated[int, Path(ge=0, le=2**31 - 1)]
 Offset = Annotated[int, Path(ge=0, le=2**63 - 1)]

@@ -158,7 +158,7 @@ async def participants(plant: PlantDep, who: WholePlant) -> ParticipantList:
 async def graph(plant: PlantDep, who: Operator) -> Graph:
     """Stations from adapters to sinks, with rates, lag and health."""
     declared = plant.topology.declared
-    sizes, sinks, now_ms = tuple(declared.window_sizes_s), sinks_of(plant), plant.now_ms()
+    sizes, sinks, now_ms = declared.window_sizes_s, sinks_of(plant), plant.now_ms()
     rates = await plant.heavy.remembered(
         ("rates", sizes), KEPT_S, lambda: apart(lambda: measured_rates(plant.settings, sizes, now_ms))
     )
