@@ -58,18 +58,18 @@ class MeasuredPage:
     def open(self, where: str, data: str, series: str = "") -> None:
         """Load the pages anew at a route; `data` is what its first data looks like (CSS), `series` is watched."""
         if self._identifier:
-            self._cdp("Page.removeScriptToEvaluateOnNewDocument", identifier=self._identifier)
+            self.page.cdp("Page.removeScriptToEvaluateOnNewDocument", identifier=self._identifier)
         source = f"window.__data = {data!r}; window.__series = {series!r};\n{_SCRIPT}"
-        self._identifier = self._cdp("Page.addScriptToEvaluateOnNewDocument", source=source)["identifier"]
+        self._identifier = self.page.cdp("Page.addScriptToEvaluateOnNewDocument", source=source)["identifier"]
         self.page.open(where)
         self.page.wait(lambda: (self._asked("window.__probe.dataMs") or 0) > 0, f"data on {where}")
 
     def first_paint(self, where: str, data: str, loads: int) -> FirstPaint:
         """Load a page again and again with an empty cache."""
-        self._cdp("Network.enable")
+        self.page.cdp("Network.enable")
         contentful, shown = [], []
         for _ in range(loads):
-            self._cdp("Network.clearBrowserCache")
+            self.page.cdp("Network.clearBrowserCache")
             self.open(where, data)
             contentful.append(
                 self._asked("performance.getEntriesByName('first-contentful-paint')[0].startTime"),
@@ -101,13 +101,10 @@ class MeasuredPage:
 
     def held(self) -> Held:
         """Memory of the page, after its garbage was collected."""
-        self._cdp("Performance.enable")
-        self._cdp("HeapProfiler.collectGarbage")
-        told = {one["name"]: one["value"] for one in self._cdp("Performance.getMetrics")["metrics"]}
+        self.page.cdp("Performance.enable")
+        self.page.cdp("HeapProfiler.collectGarbage")
+        told = {one["name"]: one["value"] for one in self.page.cdp("Performance.getMetrics")["metrics"]}
         return Held(told["JSHeapUsedSize"] / _MIB, int(told["Nodes"]), int(told["JSEventListeners"]))
 
     def _asked(self, expression: str) -> Any:
         return self.page.run(f"return {expression}")
-
-    def _cdp(self, command: str, **parameters: Any) -> Any:
-        return self.page.chrome.execute_cdp_cmd(command, parameters)

@@ -36,4 +36,4 @@ def page(browser: Page) -> Iterator[Page]:
     browser.scheme("light")
     browser.faults()
     yield browser
-    browser.chrome.get("about:blank")
+    browser.leave()

@@ -39,7 +39,7 @@ def test_text_can_be_read_on_what_is_behind_it(page: Page, scheme: str) -> None:
     faint = set()
     for name, where in PAGES.items():
         page.open(where)
-        page.wait(lambda: page.all("#main h1") and not page.all("#main .loading"), f"all of {name}")
+        page.loaded()
         texts = page.run(TEXTS)
         assert len(texts) > 10, name
         for text, colour, under, size, weight in texts:
@@ -52,8 +52,8 @@ def test_text_can_be_read_on_what_is_behind_it(page: Page, scheme: str) -> None:
 def test_whatever_can_be_used_has_a_name(page: Page) -> None:
     for name, where in PAGES.items():
         page.open(where)
-        page.wait(lambda: page.all("#main h1") and not page.all("#main .loading"), f"all of {name}")
-        tree = page.chrome.execute_cdp_cmd("Accessibility.getFullAXTree", {})
+        page.loaded()
+        tree = page.cdp("Accessibility.getFullAXTree")
         used = [one for one in tree["nodes"] if _role(one) in USED]
         assert len(used) > 8, name
         assert [_role(one) for one in used if not one.get("name", {}).get("value", "").strip()] == [], name
@@ -61,25 +61,25 @@ def test_whatever_can_be_used_has_a_name(page: Page) -> None:
 
 def test_an_alarm_is_answered_by_keys_alone_and_the_focus_returns_to_the_list(page: Page) -> None:
     page.open("overview")
-    page.css("#main h1")
+    page.there("#main h1")
     page.press("g", "l")
-    page.wait(lambda: page.all(f".grid-row[data-key='{HOT_ALARM}']"), "the alarm")
+    page.there(f".grid-row[data-key='{HOT_ALARM}']")
     for _ in range(25):
         page.press(Keys.TAB)
-        if _focused(page) == "grid":
+        if page.focused("role") == "grid":
             break
-    assert _focused(page) == "grid"
+    assert page.focused("role") == "grid"
     outline = page.run("return getComputedStyle(document.activeElement).outlineStyle")
     assert outline == "solid", "one sees where the focus is"
     page.press(Keys.HOME, Keys.ENTER)
-    page.css(".pane:not([hidden]) .journal")
+    page.there(".pane:not([hidden]) .journal")
     page.press("c")
-    page.wait(lambda: page.all("dialog textarea"), "the dialog")
+    page.there("dialog textarea")
     assert page.run("return document.activeElement.name") == "comment"
     page.press("seen by keys", Keys.TAB, Keys.TAB, Keys.ENTER)
-    page.wait(lambda: not page.all("dialog"), "the dialog to close")
+    page.gone("dialog")
     page.says(".journal", "seen by keys")
-    assert _focused(page) == "grid"
+    assert page.focused("role") == "grid"
 
 
 def test_the_heading_has_the_focus_of_a_new_page_and_no_frame(page: Page) -> None:
@@ -99,16 +99,16 @@ def test_what_goes_on_by_itself_is_not_read_out(page: Page) -> None:
         " new MutationObserver(() => window.told.push(one.outerHTML))"
         ".observe(one, {childList: true, subtree: true, characterData: true});"
     )
-    before = page.css(".now .value").text
+    before = page.text(".now .value")
     for _ in range(3):
-        page.wait(lambda before=before: page.css(".now .value").text != before, "another value")  # type: ignore[misc]
-        before = page.css(".now .value").text
+        page.wait(lambda before=before: page.text(".now .value") != before, "another value")  # type: ignore[misc]
+        before = page.text(".now .value")
     assert page.run("return window.told") == []
 
 
 def test_whoever_wants_no_motion_has_none(page: Page) -> None:
     features = [{"name": "prefers-reduced-motion", "value": "reduce"}]
-    page.chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    page.cdp("Emulation.setEmulatedMedia", features=features)
     page.open("overview")
     page.run(
         "const [box, bar] = ['loading', 'bar'].map("
@@ -116,10 +116,6 @@ def test_whoever_wants_no_motion_has_none(page: Page) -> None:
         "box.append(bar); document.getElementById('main').append(box)"
     )
     assert page.style("#main > .loading .bar", "animation-name") == "none"
-
-
-def _focused(page: Page) -> str:
-    return page.chrome.switch_to.active_element.get_attribute("role") or ""
 
 
 def _role(node: dict[str, Any]) -> str:

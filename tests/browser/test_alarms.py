@@ -22,12 +22,12 @@ def test_an_alarm_is_commented_shelved_unshelved_and_acknowledged(plant: Browser
     page.says(".journal", "active")
 
     page.press("c")
-    page.css("dialog textarea").send_keys("looking into it")
+    page.fill("dialog textarea", "looking into it")
     page.click("dialog .primary")
     page.says(".journal", "looking into it")
 
     page.click(".pane [data-command=shelve]")
-    page.css("dialog textarea").send_keys("known since Monday")
+    page.fill("dialog textarea", "known since Monday")
     page.click("dialog .primary")
     page.says(ROW, "shelved")
     page.click(".pane [data-command=unshelve]")
@@ -36,7 +36,7 @@ def test_an_alarm_is_commented_shelved_unshelved_and_acknowledged(plant: Browser
 
     page.click(ROW)
     page.press("a")
-    page.css("dialog textarea").send_keys("on my way")
+    page.fill("dialog textarea", "on my way")
     page.click("dialog .primary")
     page.says(ROW, "acknowledged")
     page.says(".journal", "on my way")
@@ -57,11 +57,11 @@ def test_what_raised_an_alarm_is_one_click_away_as_it_was_written(plant: Browser
     page.open(f"alarms?id={quote(HOT_ALARM, safe='')}")
     page.click(".pane [data-field=cause] a")
     page.says("[data-field=text]", '"parameter": "temperature"')
-    place = page.css("h1").text
+    place = page.text("h1")
 
     [written] = [one for one in plant.read("telemetry.raw") if f"telemetry.raw/{one.partition}/{one.offset}" == place]
-    assert json.loads(page.css("[data-field=text]").text) == json.loads(written.value or b"")
-    assert page.css("[data-field=hex]").text.split()[1] == f"{(written.value or b'')[0]:02x}"
+    assert json.loads(page.text("[data-field=text]")) == json.loads(written.value or b"")
+    assert page.text("[data-field=hex]").split()[1] == f"{(written.value or b'')[0]:02x}"
     assert page.faults() == []
 
 
@@ -70,11 +70,10 @@ def test_of_two_operators_who_acknowledge_at_once_the_second_is_told(plant: Brow
              "state": "ACTIVE", "message": "wet", "timestamps": {"device_time": "2026-01-01T00:00:00Z"}}  # fmt: skip
     plant.send("alarms.raw", [("acme/north/tank-1", alarm)])
     page.open("alarms")
-    row = page.wait(lambda: next((row for row in page.all(".grid-row") if "leak" in row.text), None), "the alarm")
-    alarm_id = row.get_attribute("data-key") or ""
+    alarm_id = page.row_that_says("leak")
     page.click(f".grid-row[data-key='{alarm_id}']")
     page.press("a")
-    page.css("dialog textarea").send_keys("mine")
+    page.fill("dialog textarea", "mine")
 
     answer = httpx.post(
         f"{plant.address}api/v1/alarms/{alarm_id}/commands", json={"command": "ack", "comment": "the other's"},
@@ -85,9 +84,9 @@ def test_of_two_operators_who_acknowledge_at_once_the_second_is_told(plant: Brow
 
     page.click("dialog .primary")
     page.says("dialog .failure", "acknowledged")
-    assert page.all("dialog"), "what was typed is still there"
+    assert page.count("dialog"), "what was typed is still there"
     page.press(Keys.ESCAPE)
-    page.wait(lambda: not page.all("dialog"), "the dialog to close")
+    page.gone("dialog")
 
 
 def test_a_command_whose_answer_was_lost_is_sent_again_without_a_second_effect(plant: BrowserPlant, page: Page) -> None:
@@ -97,8 +96,8 @@ def test_a_command_whose_answer_was_lost_is_sent_again_without_a_second_effect(p
     page.open("alarms")
     page.click(".grid-row[data-key*='/smell/']")
     page.press("c")
-    page.css("dialog textarea").send_keys("only once")
-    page.chrome.execute_script(
+    page.fill("dialog textarea", "only once")
+    page.run(
         "const real = fetch; window.fetch = async (...asked) => {"
         " const answer = await real(...asked);"
         " if (asked[1]?.method !== 'POST') return answer;"
@@ -107,7 +106,7 @@ def test_a_command_whose_answer_was_lost_is_sent_again_without_a_second_effect(p
     page.click("dialog .primary")
     page.says("dialog .failure", "not known whether")
     page.click("dialog .primary")
-    page.wait(lambda: not page.all("dialog"), "the dialog to close")
+    page.gone("dialog")
     page.says(".journal", "only once")
     journal = [one for one in _bodies(plant, "alarms.clean") if one.get("type") == "smell"]
     assert [one["comment"] for one in journal].count("only once") == 1
@@ -116,7 +115,7 @@ def test_a_command_whose_answer_was_lost_is_sent_again_without_a_second_effect(p
 def test_an_alarm_that_comes_while_the_list_is_asked_for_stays_in_it(plant: BrowserPlant, page: Page) -> None:
     page.open("alarms")
     page.says(".tools [role=group]", "Present")
-    page.chrome.execute_script(
+    page.run(
         "const real = fetch; window.held = 0; const released = new Promise((done) => { window.release = done; });"
         " window.fetch = async (...asked) => {"
         " const answer = await real(...asked);"
@@ -124,12 +123,12 @@ def test_an_alarm_that_comes_while_the_list_is_asked_for_stays_in_it(plant: Brow
         " return answer; };"
     )
     page.click(".tools [data-value=present]")
-    page.wait(lambda: page.chrome.execute_script("return window.held"), "the list to be read")
+    page.wait(lambda: page.run("return window.held"), "the list to be read")
     alarm = {"asset_id": "tank-1", "tenant_id": "acme", "site_id": "north", "type": "noise", "severity": "LOW",
              "state": "ACTIVE", "message": "loud", "timestamps": {"device_time": "2026-01-01T00:00:00Z"}}  # fmt: skip
     plant.send("alarms.raw", [("acme/north/tank-1", alarm)])
     page.says(".grid-row[data-key*='/noise/']", "active")
-    page.chrome.execute_script("window.release()")
+    page.run("window.release()")
     page.wait(lambda: "…" not in page.text(".heading .tools span"), "the list")
     page.says(".grid-row[data-key*='/noise/']", "active")
 

@@ -27,28 +27,27 @@ def test_long_lists_are_scrolled_and_searched_with_few_elements(plant: BrowserPl
     page.open("overview")
     page.says("[data-site='acme/bulk']", "10\u202f000", 90)
     page.open("assets?site=bulk")
-    grid = page.css("[role=grid]")
     page.wait(lambda: _scrolled_to_the_end(page, names[-1]), f"{names[-1]} at the end", 90)
-    assert int(grid.get_attribute("aria-rowcount") or 0) == ASSETS + 1
-    assert len(page.all(".grid-row")) < MOST_ROWS
+    assert int(page.attribute("[role=grid]", "aria-rowcount")) == ASSETS + 1
+    assert page.count(".grid-row") < MOST_ROWS
     # what is in sight is as it is now, however far down
     last = f".grid-row[data-key='acme/bulk/{names[-1]}'] .number"
-    assert "1" not in [one.text.split(",")[0] for one in page.all(last)]
+    assert "1" not in [text.split(",")[0] for text in page.texts(last)]
     plant.send("alarms.raw", [_alarm(names[-1], "a")])
-    page.wait(lambda: "1" in [one.text.split(",")[0] for one in page.all(last)], "the alarm in the last row", 90)
-    page.css("#main input[type=search]").send_keys(names[1234])
+    page.wait(lambda: "1" in [text.split(",")[0] for text in page.texts(last)], "the alarm in the last row", 90)
+    page.fill("#main input[type=search]", names[1234])
     page.wait(lambda: _keys(page) == [f"acme/bulk/{names[1234]}"], "the one asset")
 
     page.open("alarms")
-    page.wait(lambda: int(page.css("[role=grid]").get_attribute("aria-rowcount") or 0) > KEPT, "all that is kept", 90)
-    assert len(page.all(".grid-row")) < MOST_ROWS
+    page.wait(lambda: int(page.attribute("[role=grid]", "aria-rowcount")) > KEPT, "all that is kept", 90)
+    assert page.count(".grid-row") < MOST_ROWS
     page.says("#main .attention", "The gravest 5\u202f000 are shown, of 5\u202f1")
     beyond = names[-1]
     assert not any(beyond in key for key in _keys(page))
-    page.css("#main input[type=search]").send_keys(f"a of {beyond}")
-    page.wait(lambda: len(page.all(".grid-row")) == 1, "the one alarm, from the server")
-    assert beyond in (page.css(".grid-row").get_attribute("data-key") or "")
-    assert not page.all("#main .attention")
+    page.fill("#main input[type=search]", f"a of {beyond}")
+    page.wait(lambda: page.count(".grid-row") == 1, "the one alarm, from the server")
+    assert beyond in page.attribute(".grid-row", "data-key")
+    assert not page.count("#main .attention")
     assert page.faults() == []
 
 
@@ -66,4 +65,4 @@ def _scrolled_to_the_end(page: Page, name: str) -> bool:
 
 
 def _keys(page: Page) -> list[str]:
-    return [one.get_attribute("data-key") or "" for one in page.all(".grid-row")]
+    return page.attributes(".grid-row", "data-key")

@@ -42,9 +42,7 @@ def test_windows_are_saved_once_each(plant: BrowserPlant, page: Page, tmp_path: 
 
 
 def _saved(page: Page, folder: Path, name: str) -> list[dict[str, str]]:
-    page.chrome.execute_cdp_cmd(
-        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(folder), "eventsEnabled": False}
-    )
+    page.cdp("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder), eventsEnabled=False)
     page.click("[data-command=csv]")
     file = page.wait(lambda: next(folder.glob(name), None), f"{name} to be saved")
     return list(csv.DictReader(io.StringIO(file.read_text())))

@@ -12,9 +12,8 @@ def test_a_record_with_a_hostile_name_is_found_read_and_replayed(plant: BrowserP
 
     page.open("dlq")
     page.click("[data-reason=malformed]")
-    row = page.wait(lambda: next((row for row in page.all(".grid-row") if "pump-9" in row.text), None), "the record")
-    place = row.get_attribute("data-key") or ""
-    row.click()
+    place = page.row_that_says("pump-9")
+    page.click(f".grid-row[data-key='{place}']")
     page.says("[data-field=text]", SCRIPT)
     page.says("[data-field=hex]", "000000")
     page.says("[data-field=detail]", "parameter")

@@ -28,7 +28,7 @@ def guarded(plant: BrowserPlant) -> GuardedWeb:
 @pytest.fixture
 def page(browser: Page, guarded: GuardedWeb) -> Iterator[Page]:
     """The browser, not logged in."""
-    browser.chrome.get("about:blank")
+    browser.leave()
     browser.chrome.delete_all_cookies()
     browser.scheme("light")
     page = Page(browser.chrome, guarded.address)
@@ -38,7 +38,7 @@ def page(browser: Page, guarded: GuardedWeb) -> Iterator[Page]:
     page.size(*DESKTOP)
     yield page
     browser.chrome.delete_all_cookies()
-    browser.chrome.get("about:blank")
+    browser.leave()
     browser.faults()
 
 
@@ -69,7 +69,7 @@ def test_a_wrong_token_is_told_and_the_right_one_opens_the_page_that_was_asked_f
     page.says("form.login .failure", "not known")
     log_in(page, guarded.token("ann", Role.OPERATOR))
     page.says("h1", "Feed pump 1")
-    assert page.chrome.current_url.endswith(f"#/{ASSET}")
+    assert page.url.endswith(f"#/{ASSET}")
     page.says("#status .who", "ann")
 
 
@@ -78,16 +78,16 @@ def test_a_logout_returns_to_the_login_and_forgets_where_one_was(page: Page, gua
     log_in(page, guarded.token("ann", Role.OPERATOR))
     page.says("h1", "Feed pump 1")
     page.click("#status .leave")
-    page.css("form.login")
+    page.there("form.login")
     page.load(ASSET)
-    page.css("form.login")
-    assert not page.all("table.parameters"), "nothing is shown to nobody"
+    page.there("form.login")
+    assert not page.count("table.parameters"), "nothing is shown to nobody"
 
 
 def test_where_nobody_has_to_log_in_nobody_is_asked_to_log_out(plant: BrowserPlant, browser: Page) -> None:
     browser.open("overview")
-    browser.css("#status .who .name")
-    assert not browser.all("#status .leave")
+    browser.there("#status .who .name")
+    assert not browser.count("#status .leave")
 
 
 def test_a_session_that_ends_while_a_page_is_open_asks_for_a_login_and_goes_on_there(
@@ -98,10 +98,10 @@ def test_a_session_that_ends_while_a_page_is_open_asks_for_a_login_and_goes_on_t
     page.says("h1", "Feed pump 1")
     guarded.take_all_back()
     again = guarded.token("bob", Role.OPERATOR)
-    page.css("form.login")
+    page.there("form.login")
     log_in(page, again)
     page.says("h1", "Feed pump 1")
-    assert page.chrome.current_url.endswith(f"#/{ASSET}")
+    assert page.url.endswith(f"#/{ASSET}")
 
 
 @pytest.mark.parametrize(
@@ -118,30 +118,30 @@ def test_a_role_is_offered_what_it_may_do_and_nothing_else(
     page.load(ALARM)
     log_in(page, guarded.token(f"a {role}", role))
     page.says(".pane .journal", "active")
-    assert bool(page.all(".pane [data-command=comment]")) is answers
+    assert bool(page.count(".pane [data-command=comment]")) is answers
     page.run("document.querySelector('[role=grid]').focus()")
     page.press("c")
-    assert bool(page.all("dialog")) is answers
+    assert bool(page.count("dialog")) is answers
 
     page.open(dead_letter)
     page.says("[data-field=text]", "no parameter!")
-    assert bool(page.all("[data-command=replay]")) is replays
+    assert bool(page.count("[data-command=replay]")) is replays
 
     page.open("topology")
     page.says("[aria-label=Versions]", "a remark")
-    assert bool(page.all("[data-rollback]")) is rolls_back
+    assert bool(page.count("[data-rollback]")) is rolls_back
 
 
 def test_a_scope_of_tenants_leaves_out_what_is_of_the_whole_plant(page: Page, guarded: GuardedWeb) -> None:
     page.load("topology")
     log_in(page, guarded.token("scoped", Role.ENGINEER, ["acme"]))
     page.says("[aria-label=Holding]", "v")
-    page.css(".graph")
-    assert not page.all("[aria-label=Versions], [aria-label=Participants], [data-rollback]")
+    page.there(".graph")
+    assert not page.count("[aria-label=Versions], [aria-label=Participants], [data-rollback]")
     for name, where in PAGES.items():
         page.open(where)
-        page.wait(lambda: page.all("#main h1") and not page.all("#main .loading"), f"all of {name}")
-        assert not page.all("#main .failure"), f"{name}: {page.text('#main .failure')}"
+        page.loaded()
+        assert not page.count("#main .failure"), f"{name}: {page.text('#main .failure')}"
 
 
 def test_a_scope_without_anything_shows_an_empty_plant_and_no_alarm_of_others(page: Page, guarded: GuardedWeb) -> None:
@@ -151,4 +151,4 @@ def test_a_scope_without_anything_shows_an_empty_plant_and_no_alarm_of_others(pa
     assert "Feed pump" not in page.text("body")
     page.open("alarms")
     page.says("#main .empty", "No alarm here")
-    assert not page.all(".grid-row")
+    assert not page.count(".grid-row")

@@ -32,10 +32,9 @@ def test_a_page_shows_itself_whole_on_a_desktop_and_on_a_phone(page: Page, tmp_p
             page.size(width, height)
             page.scheme(scheme)
             page.open(PAGES[name])
-            page.wait(lambda: not page.all("#main .loading"), "everything loaded")
+            page.loaded()
             page.picture(tmp_path / f"{name}-{width}-{scheme}.png")
-            assert page.all("#main h1")
-            assert not page.all("#main .failure"), page.text("#main .failure")
+            assert not page.count("#main .failure"), page.text("#main .failure")
             assert page.run("return document.documentElement.scrollWidth") <= width, "nothing sticks out"
     assert page.faults() == []
 
@@ -43,7 +42,7 @@ def test_a_page_shows_itself_whole_on_a_desktop_and_on_a_phone(page: Page, tmp_p
 def test_the_parameters_of_an_asset_fit_a_phone(page: Page) -> None:
     page.size(*PHONE)
     page.open(PAGES["asset"])
-    page.css("table.parameters tbody tr")
+    page.there("table.parameters tbody tr")
     box = "document.querySelector('.asset .scroll')"
     assert page.run(f"return {box}.scrollWidth <= {box}.clientWidth"), "no column is beyond the edge"
 
@@ -79,40 +78,39 @@ def test_dark_is_dark_and_light_is_light(page: Page) -> None:
 
 def test_an_asset_is_found_and_opened_by_keys_alone(page: Page) -> None:
     page.open("overview")
-    page.css("#main h1")
+    page.there("#main h1")
     page.press("g", "a")
-    page.wait(lambda: page.all(".grid-row"), "the assets")
+    page.there(".grid-row")
     page.press("/")
-    page.wait(lambda: page.chrome.switch_to.active_element.get_attribute("type") == "search", "the search")
+    page.wait(lambda: page.focused("type") == "search", "the search")
     page.press(*"pump-2")
-    page.wait(lambda: len(page.all(".grid-row")) == 1, "the one asset")
+    page.wait(lambda: page.count(".grid-row") == 1, "the one asset")
     page.press(Keys.ESCAPE)
     page.run("document.querySelector('[role=grid]').focus()")
     page.press(Keys.ARROW_DOWN, Keys.ENTER)
-    page.wait(lambda: "#/asset/acme/north/pump-2" in page.chrome.current_url, "the asset's page")
+    page.wait(lambda: "#/asset/acme/north/pump-2" in page.url, "the asset's page")
     page.says("h1", "Feed pump 2")
 
 
 def test_the_grid_is_reached_by_tab_and_says_how_long_it_is(page: Page) -> None:
     page.open("assets")
-    page.wait(lambda: page.all(".grid-row"), "the assets")
+    page.there(".grid-row")
     page.click("#main input[type=search]")
     for _ in range(12):
         page.press(Keys.TAB)
-        if page.chrome.switch_to.active_element.get_attribute("role") == "grid":
+        if page.focused("role") == "grid":
             break
-    focused = page.chrome.switch_to.active_element
-    assert focused.get_attribute("role") == "grid"
-    assert int(focused.get_attribute("aria-rowcount") or 0) >= 4
+    assert page.focused("role") == "grid"
+    assert int(page.focused("aria-rowcount")) >= 4
 
 
 def test_the_keys_are_told_and_the_list_of_them_closes(page: Page) -> None:
     page.open("overview")
-    page.css("#main h1")
+    page.there("#main h1")
     page.press("?")
     page.says("dialog", "Overview")
     page.press(Keys.ESCAPE)
-    page.wait(lambda: not page.all("dialog"), "the dialog to close")
+    page.gone("dialog")
 
 
 def test_a_page_that_there_is_not_says_so(page: Page) -> None:

@@ -7,28 +7,30 @@ from tests.support.browser_plant import TEMPERATURE, BrowserPlant
 
 ROW = f"tr[data-series='{TEMPERATURE}']"
 VALUE = f"{ROW} .value"
+FRESH = f"{ROW}:not(.stale)"
+STALE = f"{ROW}.stale"
 
 
 def test_values_of_a_worker_that_died_become_stale_in_sight_and_fresh_again(plant: BrowserPlant, page: Page) -> None:
     page.open("asset/acme/north/pump-1")
-    page.wait(lambda: not _stale(page), "a fresh value")
+    page.there(FRESH)
     assert "line-through" not in page.style(VALUE, "text-decoration")
 
     plant.kill_worker()
     try:
-        page.wait(lambda: _stale(page), "the value to become stale")
+        page.there(STALE)
         assert "line-through" in page.style(VALUE, "text-decoration")
-        assert "stale" in page.run("return getComputedStyle(arguments[0], '::after').content", page.css(f"{ROW} .age"))
+        assert "stale" in page.style(f"{ROW} .age", "content", "::after")
     finally:
         plant.start_worker()
-    page.wait(lambda: not _stale(page), "a fresh value again", 90)
+    page.there(FRESH, 90)
     assert "line-through" not in page.style(VALUE, "text-decoration")
 
 
 def test_a_page_that_hears_nothing_says_so_and_goes_on_by_itself(plant: BrowserPlant, page: Page) -> None:
     page.open("asset/acme/north/pump-1")
-    page.wait(lambda: not _stale(page), "a fresh value")
-    assert not page.css("#silence").is_displayed()
+    page.there(FRESH)
+    assert not page.visible("#silence")
 
     plant.kill_web()
     try:
@@ -37,12 +39,6 @@ def test_a_page_that_hears_nothing_says_so_and_goes_on_by_itself(plant: BrowserP
         assert page.text("#heard") == "silent"
     finally:
         plant.start_web()
-    page.wait(
-        lambda: page.text("#heard") == "live" and not page.css("#silence").is_displayed(), "the page to go on", 90
-    )
+    page.wait(lambda: page.text("#heard") == "live" and not page.visible("#silence"), "the page to go on", 90)
     before = page.value_of(TEMPERATURE)
     page.wait(lambda: page.value_of(TEMPERATURE) > before, "a value by itself", 90)
-
-
-def _stale(page: Page) -> bool:
-    return "stale" in (page.css(ROW).get_attribute("class") or "").split()

@@ -26,8 +26,8 @@ def test_a_version_is_compared_with_the_one_before_and_gone_back_from(plant: Bro
     page.open("topology")
     page.click(f"[data-rollback='{number - 1}']")
     page.click("dialog .primary")
-    assert page.all("dialog:modal"), "a reason is needed"
-    page.css("dialog input[name=reason]").send_keys("it is in use")
+    assert page.count("dialog:modal"), "a reason is needed"
+    page.fill("dialog input[name=reason]", "it is in use")
     page.click("dialog .primary")
     page.says("#notices", f"v{number - 1} holds again")
     page.says("[data-field=version]", f"v{number - 1}")

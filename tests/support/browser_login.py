@@ -34,7 +34,5 @@ class GuardedWeb:
 
 def log_in(page: Page, token: str) -> None:
     """Enter a token where the page asks for it."""
-    field = page.css("input[name=token]")
-    field.clear()
-    field.send_keys(token)
+    page.fill("input[name=token]", token)
     page.click("form.login .primary")
