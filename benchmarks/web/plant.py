@@ -7,15 +7,15 @@ import json
 import time
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import yaml
 from aiokafka import AIOKafkaProducer
 
 from ironstream.bench.plant import SITE, TENANT, Plant
 from ironstream.contract import SeriesId, Topic, asset_key
-from ironstream.domain.times import to_iso
 from ironstream.settings import Settings
+from tests.support.readings import raw_reading
 
 PROBE: Final = SeriesId(TENANT, SITE, "probe", "number")
 _PER_ASSET: Final = 10
@@ -52,14 +52,6 @@ class Probe:
             for number in range(self.first, self.first + count):
                 now_us = time.time_ns() // 1000
                 self.sent_ms[str(number)] = now_us / 1000
-                body = json.dumps(_reading(number, to_iso(now_us))).encode()
+                body = json.dumps(raw_reading(str(PROBE), number, number, boot="probe", at_us=now_us)).encode()
                 await producer.send_and_wait(topic, key=asset_key(TENANT, SITE, PROBE.asset_id), value=body)
                 await asyncio.sleep(every_s)
-
-
-def _reading(number: int, now: str) -> dict[str, Any]:
-    return {
-        "schema_version": 1, "tenant_id": PROBE.tenant_id, "site_id": PROBE.site_id, "asset_id": PROBE.asset_id,
-        "parameter": PROBE.parameter, "value": number, "timestamps": {"device_time": now, "gateway_time": now},
-        "metadata": {"boot": "probe", "seq": number},
-    }  # fmt: skip

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tests.support.browser import Page
-from tests.support.browser_plant import BrowserPlant, reading
+from tests.support.browser_plant import BrowserPlant
+from tests.support.readings import raw_reading
 
 ASSETS = 2_500
 KEPT = 5_000
@@ -17,7 +18,7 @@ def test_long_lists_are_scrolled_and_searched_with_few_elements(plant: BrowserPl
     names = [f"m{number:04}" for number in range(ASSETS)]
     for start in range(0, ASSETS, 250):
         readings = [
-            (f"acme/bulk/{name}", reading(f"acme/bulk/{name}/{parameter}", 1.5, 1))
+            (f"acme/bulk/{name}", raw_reading(f"acme/bulk/{name}/{parameter}", 1.5, 1))
             for name in names[start : start + 250] for parameter in ("a", "b", "c", "d")
         ]  # fmt: skip
         plant.send("telemetry.raw", readings)

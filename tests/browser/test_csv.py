@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.browser import Page
-from tests.support.browser_plant import TEMPERATURE, BrowserPlant, name_of
+from tests.support.browser_plant import TEMPERATURE, BrowserPlant
 from tests.support.faults.oracle import Logged
+from tests.support.readings import name_of
 
 
 def test_the_readings_of_a_span_are_saved_as_they_are_in_kafka(plant: BrowserPlant, page: Page, tmp_path: Path) -> None:

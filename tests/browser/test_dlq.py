@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from tests.support.browser import Page
-from tests.support.browser_plant import SCRIPT, BrowserPlant, reading
+from tests.support.browser_plant import SCRIPT, BrowserPlant
+from tests.support.readings import raw_reading
 
 
 def test_a_record_with_a_hostile_name_is_found_read_and_replayed(plant: BrowserPlant, page: Page) -> None:
-    body = reading("acme/north/pump-9/flow", 3.5, 1) | {"parameter": SCRIPT}
+    body = raw_reading("acme/north/pump-9/flow", 3.5, 1) | {"parameter": SCRIPT}
     plant.send("telemetry.raw", [("acme/north/pump-9", body)])
 
     page.open("dlq")

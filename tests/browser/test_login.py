@@ -11,7 +11,8 @@ from ironstream.web.auth.principal import Role
 from tests.browser.test_pages import PAGES
 from tests.support.browser import DESKTOP, Page
 from tests.support.browser_login import GuardedWeb, log_in
-from tests.support.browser_plant import HOT_ALARM, TOPOLOGY, BrowserPlant, reading
+from tests.support.browser_plant import HOT_ALARM, TOPOLOGY, BrowserPlant
+from tests.support.readings import raw_reading
 from tests.support.web import wait_for
 
 ASSET = "asset/acme/north/pump-1"
@@ -45,7 +46,7 @@ def page(browser: Page, guarded: GuardedWeb) -> Iterator[Page]:
 @pytest.fixture(scope="module")
 def dead_letter(plant: BrowserPlant) -> str:
     """The address of a dead letter's page."""
-    body = reading("acme/north/pump-8/flow", 1.0, 1) | {"parameter": "no parameter!"}
+    body = raw_reading("acme/north/pump-8/flow", 1.0, 1) | {"parameter": "no parameter!"}
     plant.send("telemetry.raw", [("acme/north/pump-8", body)])
     return wait_for(lambda: _last_letter(plant), 60)
 

@@ -14,8 +14,6 @@ from typing import Any, Final
 import httpx
 from aiokafka import AIOKafkaProducer
 
-from ironstream.contract import SeriesId
-from ironstream.domain.times import to_iso
 from ironstream.rollout.applying import apply_sources
 from ironstream.rollout.log import TopologyLog
 from ironstream.settings import Settings
@@ -23,6 +21,7 @@ from ironstream.topics import ensure_topics, topic_specs
 from ironstream.topology.sources import Sources
 from tests.support.faults.deployment import Deployment, Worker
 from tests.support.faults.oracle import Logged
+from tests.support.readings import name_of, raw_reading
 from tests.support.web import address_in, wait_for
 
 SCRIPT: Final = "<script>alert(1)</script>"
@@ -184,26 +183,9 @@ class BrowserPlant:
                 if self._feeding.is_set():
                     number += 1
                     for series, base in ((TEMPERATURE, 20), (PRESSURE, 5), (HOT, 95), (ODD_UNIT, 7)):
-                        unit = IMAGE if series == ODD_UNIT else None
-                        body = reading(series, base + number / 1000, number, unit=unit)
+                        unit: dict[str, Any] = {"unit": IMAGE} if series == ODD_UNIT else {}
+                        body = raw_reading(series, round(base + number / 1000, 3), number, **unit)
                         key = series.rpartition("/")[0].encode()
                         name = self.settings.topic("telemetry.raw")
                         await producer.send_and_wait(name, key=key, value=json.dumps(body).encode())
                 await asyncio.sleep(_EVERY_S)
-
-
-def reading(series: str, value: float, seq: int, *, unit: str | None = None) -> dict[str, Any]:
-    """A reading that was made just now."""
-    tenant, site, asset, parameter = series.split("/", 3)
-    now = to_iso(time.time_ns() // 1000)
-    body = {
-        "schema_version": 1, "tenant_id": tenant, "site_id": site, "asset_id": asset, "parameter": parameter,
-        "value": round(value, 6), "timestamps": {"device_time": now, "gateway_time": now},
-        "metadata": {"boot": "feed", "seq": seq},
-    }  # fmt: skip
-    return body | ({} if unit is None else {"unit": unit})
-
-
-def name_of(body: dict[str, Any]) -> str:
-    """The series of a reading."""
-    return str(SeriesId(body["tenant_id"], body["site_id"], body["asset_id"], body["parameter"]))

@@ -15,9 +15,9 @@ import httpx
 from aiokafka import AIOKafkaProducer
 
 from ironstream.contract import Topic, asset_key
-from ironstream.domain.times import to_iso
 from ironstream.settings import Settings
 from tests.support.faults.deployment import Deployment, Worker
+from tests.support.readings import raw_reading
 
 T = TypeVar("T")
 WITHIN_S = 40.0
@@ -97,17 +97,12 @@ class WebPlant:
 
     def readings(self, series: str, values: Sequence[float | None], at_us: int, step_us: int = 500_000) -> list[Any]:
         """Records of telemetry.raw with these values, one each `step_us`."""
-        tenant, site, asset, parameter = series.split("/")
+        tenant, site, asset, _ = series.split("/")
         made = []
         for place, value in enumerate(values):
             self._seq += 1
-            time_text = to_iso(at_us + place * step_us)
-            body = {
-                "schema_version": 1, "tenant_id": tenant, "site_id": site, "asset_id": asset, "parameter": parameter,
-                "value": value, "quality": "BAD" if value is None else "GOOD",
-                "timestamps": {"device_time": time_text, "gateway_time": time_text},
-                "metadata": {"boot": "b1", "seq": self._seq},
-            }  # fmt: skip
+            quality = "BAD" if value is None else "GOOD"
+            body = raw_reading(series, value, self._seq, at_us=at_us + place * step_us, quality=quality)
             made.append((asset_key(tenant, site, asset), json.dumps(body).encode()))
         return made
 
