@@ -14,7 +14,8 @@ from ironstream.bench.edits_plan import EDITED_ASSET, EDITED_PARAMETER, Knobs
 from ironstream.bench.plant import Plant
 from ironstream.bench.switches import Judged, Switches, judge
 from ironstream.contract import CONTROL_KEY, ID_HEADER, Topic
-from ironstream.ledger.read import LedgerReader, refused_place
+from ironstream.ledger.read import LedgerReader
+from ironstream.ledger.records import refused_place
 from ironstream.settings import Settings
 
 _TOLD: Final = 5

@@ -16,7 +16,8 @@ from ironstream.dlq import SINK_HEADER
 from ironstream.domain.times import to_us
 from ironstream.engine.log_reader import LogReader
 from ironstream.ledger.book import Book, Named
-from ironstream.ledger.read import LedgerReader, Progress, named_of, refused_place, to_start
+from ironstream.ledger.read import LedgerReader, Progress, to_start
+from ironstream.ledger.records import named_of, refused_place
 from ironstream.ledger.sets import SparseOffsets
 from ironstream.ledger.stored import Held, Place, Wanted
 from ironstream.query.errors import NothingStoredError
