@@ -18,6 +18,9 @@ from fastapi.routing import APIRoute
 
 from ironstream.contract import CONTROL_KEY, Topic
 from ironstream.embedded import EmbeddedKafka
+from ironstream.rollout.log import TopologyLog
+from ironstream.rollout.operations import write_version
+from ironstream.topology.sources import Sources
 from ironstream.web.app import ROUTERS
 from ironstream.web.auth import Principal, Role
 from ironstream.web.auth.login import COOKIE
@@ -336,6 +339,28 @@ async def test_a_version_is_gone_back_to_and_every_change_is_on_the_trail(plant:
     done = next(one for one in told if (one["request"] or {}).get("reason") == "too wide")
     assert (done["actor"], done["outcome"], done["address"]) == ("engineer-all", "done", "127.0.0.1")
     assert any(one["outcome"] == "refused" and one["actor"] == "admin-all" for one in told)
+
+
+async def test_a_version_that_this_release_refuses_is_not_gone_back_to(plant: Access) -> None:
+    text = plant.settings.topology.read_bytes().replace(b"max_rate: 500", b"most_rate: 500")
+    async with TopologyLog(plant.settings) as log:
+        await log.catch_up()
+        # as a release that knew this field has written it
+        refused = await write_version(log, Sources.single(text), "somebody", "an older release")
+    async with plant.as_(Role.ENGINEER) as client:
+        before = (await client.get("/topology")).json()
+
+        async def told() -> Any:
+            answer = await client.post("/topology/rollback", json={"version": refused.number, "reason": "back"})
+            return None if answer.status_code == 404 else answer
+
+        answer = await until(told)
+        after = (await client.get("/topology")).json()
+        difference = (await client.get(f"/topology/diff?from={before['version']}&to={refused.number}")).json()
+    assert answer.status_code == 409
+    assert "most_rate" in answer.json()["detail"]
+    assert "most_rate" in difference["plan_error"]
+    assert after == before
 
 
 async def _apply(plant: Access, client: httpx.AsyncClient, before: str, after: str) -> str:

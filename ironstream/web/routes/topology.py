@@ -8,12 +8,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from ironstream.errors import ConfigurationError
+from ironstream.errors import ConfigurationError, DecodeError
 from ironstream.rollout.going_back import go_back
 from ironstream.rollout.log import TopologyLog
-from ironstream.rollout.operations import OvertakenError
 from ironstream.rollout.records import Version
-from ironstream.topology import TopologyError
 from ironstream.versions import checked_version
 from ironstream.web.apart import apart
 from ironstream.web.cursors import read_cursor, write_cursor
@@ -183,7 +181,7 @@ async def rollback(plant: PlantDep, who: WholePlantEngineer, asked: RollbackRequ
             change, wanted = await go_back(
                 plant.settings, log, asked.version, who.name, asked.reason, _check, asked.expected_change
             )
-    except (OvertakenError, TopologyError, ConfigurationError) as error:
+    except (ConfigurationError, DecodeError) as error:
         raise ApiError(409, error.message, error.hint) from error
     return RolledBack(version=wanted.number, change=None if change is None else change_item(change))
 
