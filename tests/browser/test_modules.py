@@ -64,3 +64,26 @@ def test_a_page_says_that_no_worker_commits_and_what_is_not_followed(page: Page)
     assert (still["what"], still["seconds"]) == ("No worker has committed", 3600)
     assert still["then"].startswith("500 records wait.")
     assert down["what"] == "The server cannot follow live just now"
+
+
+def test_what_is_drawn_again_is_the_same_elements_with_the_listeners_of_now(page: Page) -> None:
+    drawn = """
+      return import(new URL("dom.js", beside)).then(({ h }) => {
+        const told = [];
+        const list = h("ul");
+        const draw = (names, turn) => module.redraw(list, names.map((name) =>
+          h("li", { data: { key: name }, style: { top: `${turn}px` } },
+            h("button", { onclick: () => told.push(`${name} ${turn}`) }, `${name} ${turn}`))));
+        draw(["a", "b"], 1);
+        const [first, second] = list.children;
+        draw(["new", "b", "a"], 2);
+        for (const one of list.querySelectorAll("button")) one.click();
+        const same = list.children[1] === second && list.children[2] === first;
+        return [same, told, [...list.children].map((one) => one.style.top + one.textContent)];
+      });
+    """
+    same, told, shown = _asked(page, "redraw.js", drawn)
+    assert same
+    assert told == ["new 2", "b 2", "a 2"]
+    assert shown == ["2pxnew 2", "2pxb 2", "2pxa 2"]
+    assert page.faults() == []

@@ -35,10 +35,7 @@ function show(element, now) {
   if (element.dataset.limit === "") return;
   const stale = !known || seconds > Number(element.dataset.limit) || element.dataset.told === "1";
   const scope = element.closest("[data-ages]");
-  if (scope && scope.classList.contains("stale") !== stale) {
-    scope.classList.toggle("stale", stale);
-    scope.dispatchEvent(new CustomEvent("stale", { detail: stale }));
-  }
+  scope?.classList.toggle("stale", stale);
 }
 
 /** Bring the ages below an element up to date. */

@@ -1,6 +1,8 @@
 // Elements made from text alone: nothing here, and nothing elsewhere, parses markup. Names that devices made stay text.
 
 const SVG = "http://www.w3.org/2000/svg";
+/** Names of the properties that listeners were given by. */
+export const HANDLERS = new Set();
 
 /** `h("td.number", {title: "…"}, child, …)`: an element. A function is a listener, `null` and `false` are left out. */
 export function h(spec, attributes, ...children) {
@@ -18,7 +20,7 @@ function fill(element, classes, attributes, children) {
   if (classes.length) element.classList.add(...classes);
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (value === null || value === undefined || value === false) continue;
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    if (name.startsWith("on")) listen(element, name, value);
     else if (name === "data") Object.assign(element.dataset, value);
     // one by one: an attribute `style` is refused by the content security policy
     else if (name === "style") for (const [key, text] of Object.entries(value)) element.style.setProperty(key, text);
@@ -27,6 +29,13 @@ function fill(element, classes, attributes, children) {
   }
   add(element, children);
   return element;
+}
+
+/** A property, so that it can be told which listener there is. What the listener returns says nothing: `false` would
+ * cancel the event. */
+function listen(element, name, listener) {
+  HANDLERS.add(name);
+  element[name] = (event) => void listener(event);
 }
 
 /** Append children: elements, text, lists of them; nothing for `null`, `undefined` and `false`. */

@@ -1,8 +1,10 @@
-// A table of any length: only the rows in sight are in the document, and a row that changes is made anew alone.
+// A table of any length: only the rows in sight are in the document, and a row that changes does so in place, alone.
 //
 // Keyboard: arrows, Page Up/Down, Home, End move; Enter opens. Pages of the list are asked for when their rows come near.
 
+import { refresh } from "./ages.js";
 import { h, perFrame, put } from "./dom.js";
+import { become } from "./redraw.js";
 
 const AHEAD = 8;
 let grids = 0;
@@ -37,7 +39,7 @@ export class Grid {
     watcher.observe(this.scroller);
   }
 
-  /** All rows anew. An element whose row is the same object as before stays, and is moved where it has to be. */
+  /** All rows anew. One that was there has its element, wherever it stands now; one that is the same object costs nothing. */
   set(rows, known = null) {
     this.rows = rows;
     this.places = new Map(rows.map((row, index) => [this.key(row), index]));
@@ -46,29 +48,16 @@ export class Grid {
     put(this.notice, rows.length ? null : this.blank);
     for (const [key, { element, row, place }] of this.drawn) {
       const now = this.places.get(key);
-      if (rows[now] !== row) {
+      if (now === undefined) {
         element.remove();
         this.drawn.delete(key);
-      } else if (now !== place) {
-        this.at(element, now);
-        this.drawn.set(key, { element, row, place: now });
+        continue;
       }
+      if (rows[now] !== row) become(element, this.make(rows[now], now));
+      else if (now !== place) this.at(element, now);
+      this.drawn.set(key, { element, row: rows[now], place: now });
     }
     this.redraw();
-  }
-
-  /** A row has other contents now, at the same place. */
-  update(row) {
-    const place = this.places.get(this.key(row));
-    if (place === undefined) return false;
-    this.rows[place] = row;
-    const drawn = this.drawn.get(this.key(row));
-    if (drawn) {
-      const element = this.make(row, place);
-      drawn.element.replaceWith(element);
-      this.drawn.set(this.key(row), { element, row, place });
-    }
-    return true;
   }
 
   /** The row that is chosen, if it is still there. */
@@ -151,6 +140,7 @@ export class Grid {
       this.columns.map((column) => h("div", { role: "gridcell", class: column.kind ?? "" }, column.cell(row))),
     );
     this.at(element, place);
+    refresh(element);
     return element;
   }
 

@@ -2,6 +2,7 @@
 
 import { h, put } from "./dom.js";
 import { clock, iso } from "./format.js";
+import { redraw } from "./redraw.js";
 
 /** Grey bars where rows will be; a reader hears "loading". */
 export function loading(rows = 5) {
@@ -26,16 +27,25 @@ export function failure(error, again) {
 
 const RETRY_MS = 10000;
 const retries = new WeakMap();
+/** What holds content, not what stands for it while it is loaded or missing. */
+const complete = new WeakSet();
 
 /** Whether a failure may be over by itself: no answer, or one that says that something is away. */
 export const passes = (error) => !error.status || error.status === 429 || error.status >= 500;
 
-/** Fill `root` with what `load` makes, with loading and failure around it, and again while it fails; nothing when `signal` has aborted. */
+/**
+ * Fill `root` with what `load` makes, with loading and failure around it, and again while it fails; nothing when `signal`
+ * has aborted. What `quiet` brings takes the place of the same content: `load` makes it anew each time.
+ */
 export async function filled(root, signal, load, { rows = 5, quiet = false } = {}) {
-  if (!quiet) put(root, loading(rows));
+  const show = (how, content, whole) => {
+    how(root, content);
+    complete[whole ? "add" : "delete"](root);
+  };
+  if (!quiet) show(put, loading(rows), false);
   try {
     const made = await load();
-    if (!signal.aborted && made) put(root, made);
+    if (!signal.aborted && made) show(complete.has(root) ? redraw : put, made, true);
   } catch (error) {
     if (signal.aborted || error.name === "AbortError") return;
     if (!error.title && !error.status) console.error(error);
@@ -43,7 +53,7 @@ export async function filled(root, signal, load, { rows = 5, quiet = false } = {
     const before = root.querySelector(":scope > .failure");
     // the same again is no news, least of all to whoever has it read out
     const same = before?.textContent === told.textContent;
-    if (!same) put(root, told);
+    if (!same) show(put, told, false);
     const shown = same ? before : told;
     clearTimeout(retries.get(root));
     if (passes(error)) retries.set(root, setTimeout(() => !signal.aborted && shown.isConnected && filled(root, signal, load, { rows, quiet: true }), RETRY_MS));
@@ -74,7 +84,7 @@ export function facts(pairs) {
   return h("dl.facts", null, pairs.filter(Boolean).map(([name, value]) => [h("dt", null, name), h("dd", null, value ?? "–")]));
 }
 
-/** A table of few rows. `columns`: [title, class]; `rows`: lists of cells. */
+/** A table of few rows. `columns`: [title, class]; `rows`: lists of cells, or {key, cells} where rows come and go. */
 export function table(caption, columns, rows, attributes) {
   return h(
     "div.scroll",
@@ -84,7 +94,7 @@ export function table(caption, columns, rows, attributes) {
       attributes,
       h("caption.hidden", null, caption),
       h("thead", null, h("tr", null, columns.map(([title, kind]) => h("th", { scope: "col", class: kind ?? "" }, title)))),
-      h("tbody", null, rows.map((cells) => row(columns, cells))),
+      h("tbody", null, rows.map((one) => (Array.isArray(one) ? row(columns, one) : row(columns, one.cells, { data: { key: one.key } })))),
     ),
   );
 }
@@ -96,15 +106,15 @@ export function row(columns, cells, attributes) {
 
 /** A choice of a few, as buttons of which one is pressed. */
 export function choice(label, options, chosen, onpick) {
-  const group = h("div.choice", { role: "group", "aria-label": label });
-  const draw = (now) =>
-    put(
+  const draw = (group, now) =>
+    redraw(
       group,
       options.map(([value, text]) =>
-        h("button", { type: "button", "aria-pressed": String(value === now), data: { value: String(value) }, onclick: () => (draw(value), onpick(value)) }, text),
+        h("button", { type: "button", "aria-pressed": String(value === now), data: { value: String(value) }, onclick: ({ currentTarget }) => (draw(currentTarget.parentElement, value), onpick(value)) }, text),
       ),
     );
-  draw(chosen);
+  const group = h("div.choice", { role: "group", "aria-label": label });
+  draw(group, chosen);
   return group;
 }
 

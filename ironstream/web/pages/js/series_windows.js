@@ -5,6 +5,7 @@ import { h, perFrame, put } from "./dom.js";
 import { clock, number, size } from "./format.js";
 import * as live from "./live.js";
 import { choice, empty, filled, table } from "./parts.js";
+import { redraw } from "./redraw.js";
 import { windowOf } from "./trend.js";
 
 const SHOWN = 50;
@@ -18,7 +19,7 @@ export async function windowsTable(root, { where, name, sizes, unit, signal }) {
     const newest = [...known.values()].sort((a, b) => Date.parse(b.start) - Date.parse(a.start)).slice(0, SHOWN);
     known = new Map(newest.map((one) => [Date.parse(one.start), one]));
     if (!newest.length) return empty(`No window of ${size(chosen)} has closed yet.`, "It appears here when it does.");
-    return table(`Windows of ${size(chosen)}`, COLUMNS, newest.map(cells), { class: "windows" });
+    return table(`Windows of ${size(chosen)}`, COLUMNS, newest.map((one) => ({ key: one.start, cells: cells(one) })), { class: "windows" });
   };
   const take = (one) => {
     const at = Date.parse(one.start);
@@ -33,7 +34,7 @@ export async function windowsTable(root, { where, name, sizes, unit, signal }) {
       return made();
     });
   };
-  const draw = perFrame(() => signal.aborted || put(body, made()));
+  const draw = perFrame(() => signal.aborted || redraw(body, made()));
   live.on("window", (one) => {
     if (one?.series !== name || one.size_s !== chosen) return;
     take(windowOf(one));

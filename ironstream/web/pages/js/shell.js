@@ -7,6 +7,7 @@ import { age, clock, count, switchZone, zone } from "./format.js";
 import { severityCounts } from "./signs.js";
 import { PAGES, help } from "./keys.js";
 import { notice } from "./parts.js";
+import { redraw } from "./redraw.js";
 import { troubleOf } from "./trouble.js";
 
 const RETRY_MS = 10000;
@@ -75,7 +76,7 @@ function totals(overview) {
   const told = unacked ? `${count(unacked, "alarm")} not acknowledged` : "no alarm waits";
   waiting.setAttribute("aria-label", told);
   waiting.title = told;
-  put(waiting, unacked ? [severityCounts(sum), h("span.many", null, `${unacked} unacked`)] : h("span.quiet", null, "no alarms wait"));
+  redraw(waiting, unacked ? [severityCounts(sum), h("span.many", null, `${unacked} unacked`)] : h("span.quiet", null, "no alarms wait"));
 }
 
 function told() {

@@ -6,6 +6,7 @@ import { atMost, h, put, s, say } from "../dom.js";
 import { ms, number, rate } from "../format.js";
 import * as live from "../live.js";
 import { empty, failure, filled, heading, loading, table, timeCell } from "../parts.js";
+import { redraw } from "../redraw.js";
 import { alarmState, quality, severity } from "../signs.js";
 import { Sparkline, seeded } from "../sparkline.js";
 
@@ -96,7 +97,7 @@ class Row {
     this.known = one;
     say(this.unit, one.unit ?? "");
     say(this.rate, one.rate_per_s ? `${rate(one.rate_per_s)} /s` : "–");
-    put(this.alarms, (one.alarms ?? []).length ? h("a", { href: `#/alarms?id=${encodeURIComponent(one.alarms[0])}` }, h("span.attention", null, `${one.alarms.length} on`)) : h("span.quiet", null, "–"));
+    redraw(this.alarms, (one.alarms ?? []).length ? h("a", { href: `#/alarms?id=${encodeURIComponent(one.alarms[0])}` }, h("span.attention", null, `${one.alarms.length} on`)) : h("span.quiet", null, "–"));
     const asOf = ms(one.as_of) ?? 0;
     if (asOf < this.newest) return;
     this.newest = asOf;
@@ -119,9 +120,9 @@ class Row {
     this.value.title = value === null || value === undefined ? "no value" : String(value);
     this.value.dataset.value = value ?? "";
     const told = `${code}${reasons}`;
-    if (told !== this.told) put(this.quality, quality(code, reasons));
+    if (told !== this.told) redraw(this.quality, quality(code, reasons));
     this.told = told;
-    put(this.limits, within(value, this.known?.range));
+    redraw(this.limits, within(value, this.known?.range));
   }
 }
 
@@ -143,7 +144,7 @@ function drawAlarms(page) {
     h("h2", null, "Alarms"),
     present.length
       ? h("ul.lines", null, present.map((alarm) =>
-          h("li", null, h("a", { href: `#/alarms?id=${encodeURIComponent(alarm.alarm_id)}` },
+          h("li", { data: { key: alarm.alarm_id } }, h("a", { href: `#/alarms?id=${encodeURIComponent(alarm.alarm_id)}` },
             severity(alarm.severity, { acked: alarm.state === "ACKNOWLEDGED" }), h("span.name", null, alarm.type), h("span.text", null, alarm.message ?? ""), alarmState(alarm.state), timeCell(alarm.raised_at)))))
       : empty("No alarm on this asset."),
   ];

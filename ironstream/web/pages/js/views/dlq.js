@@ -85,7 +85,7 @@ function drawReasons(got, chosen, pick) {
   return [
     h("h2", null, "Reasons", h("small", null, `a bar is ${count(width, "second")}`)),
     h("ul.reason-lines", null, [...byReason.values()].sort((a, b) => b.total - a.total).map((one) =>
-      h("li", null,
+      h("li", { data: { key: one.reason } },
         h("button", { type: "button", "aria-pressed": String(one.reason === chosen), title: one.detail, onclick: () => pick(one.reason), data: { reason: one.reason } },
           h("span.name", null, words(one.reason)), h("span.number", null, number(one.total)), bars(one.buckets, from, to, width), h("span.quiet", null, `last ${clock(one.last)}`))))),
     got.truncated ? h("p.attention", null, "There are more than were counted: these are the newest.") : null,

@@ -31,7 +31,7 @@ function age(one) {
 
 function drawGateways(items) {
   if (!items.length) return [h("h2", null, "Gateways"), empty("No gateway is named, and none is there.", "ironstream gateway NAME runs the pipelines of one.")];
-  return h("div.cards", null, items.map((one) => h("article.card", { data: { gateway: one.name } },
+  return h("div.cards", null, items.map((one) => h("article.card", { data: { key: one.name, gateway: one.name } },
     h("h2", null, one.name, one.health === "covered" ? h("span.health.off", null, `run by ${one.covered_by}`) : health(one.health)),
     one.covered_by ? h("p.quiet", null, `No process of that name is there. ${one.covered_by}, which was started without a name, runs its pipelines.`) : null,
     facts([
@@ -49,19 +49,19 @@ function drawGateways(items) {
 function drawPipelines(items) {
   return [h("h2", null, "Pipelines"), items.length
     ? table("Pipelines", [["Pipeline"], ["Adapter", "wide"], ["Gateway", "wide"], ["Assets", "number wide"], ["Every", "number wide"], ["Health"], ["Rate", "number"], ["Last", "number"]],
-      items.map((one) => [
+      items.map((one) => ({ key: one.id, cells: [
         h("button.plain", { type: "button", onclick: () => configuration(one) }, one.id), one.adapter, one.gateway ?? "–",
         one.asset ? h("a", { href: `#/asset/${path(one.tenant, one.site, one.asset)}` }, one.asset) : number(one.assets),
-        one.poll_interval_s ? `${number(one.poll_interval_s)} s` : "–", health(one.health), `${rate(one.readings_per_s)} /s`, age(one)]))
+        one.poll_interval_s ? `${number(one.poll_interval_s)} s` : "–", health(one.health), `${rate(one.readings_per_s)} /s`, age(one)] })))
     : empty("No pipeline.", "topology.yaml declares them under pipelines.")];
 }
 
 function drawSinks(items) {
   return [h("h2", null, "Sinks"), items.length
     ? table("Sinks", [["Sink"], ["Kind", "wide"], ["Health"], ["Lag", "number"], ["Topics", "wide"], ["Written until", "number"]],
-      items.map((one) => [
+      items.map((one) => ({ key: one.id, cells: [
         one.config ? h("button.plain", { type: "button", onclick: () => configuration(one) }, one.id) : one.id, one.kind, health(one.health),
-        h("span", { class: one.health === "behind" ? "attention" : "" }, number(one.lag_records)), one.topics.join(", "), one.written_until ? timeCell(one.written_until) : "–"]))
+        h("span", { class: one.health === "behind" ? "attention" : "" }, number(one.lag_records)), one.topics.join(", "), one.written_until ? timeCell(one.written_until) : "–"] })))
     : empty("No sink.", "topology.yaml declares them under sinks.")];
 }
 

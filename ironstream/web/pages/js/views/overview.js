@@ -5,6 +5,7 @@ import { atMost, h, put } from "../dom.js";
 import { age, count, number, rate } from "../format.js";
 import * as live from "../live.js";
 import { empty, facts, filled, heading, timeCell } from "../parts.js";
+import { redraw } from "../redraw.js";
 import { alarmState, quality, severity, severityCounts } from "../signs.js";
 
 const REFRESH_MS = 5000;
@@ -24,8 +25,8 @@ export async function show({ root, signal, title }) {
 
   const draw = (overview) => {
     if (!overview?.sites || signal.aborted) return;
-    put(totals, drawTotals(overview));
-    put(sites, overview.sites.length ? overview.sites.map(drawSite) : nothingYet());
+    redraw(totals, drawTotals(overview));
+    redraw(sites, overview.sites.length ? overview.sites.map(drawSite) : nothingYet());
   };
   const loadAlarms = (quiet = true) => filled(alarms, signal, async () => drawAlarms(await get("alarms", { state: ["ACTIVE", "CLEARED_UNACKED"], limit: 200 }, signal)), { quiet });
   const loadAssets = (quiet = true) => filled(assets, signal, async () => drawAssets(await worst(signal)), { quiet });
@@ -57,7 +58,7 @@ function processes({ workers, gateways, sinks }) {
 function drawSite(site) {
   return h(
     "a.site",
-    { href: `#/assets?tenant=${encodeURIComponent(site.tenant)}&site=${encodeURIComponent(site.site)}`, data: { site: `${site.tenant}/${site.site}`, worst: site.worst } },
+    { href: `#/assets?tenant=${encodeURIComponent(site.tenant)}&site=${encodeURIComponent(site.site)}`, data: { key: `${site.tenant}/${site.site}`, site: `${site.tenant}/${site.site}`, worst: site.worst } },
     h("h2", null, site.name || site.site, h("small", null, `${site.tenant} / ${site.site}`)),
     h("div.worst", null, site.worst === "GOOD" ? h("span.quiet", null, "all good") : [quality(site.worst), site.stale_series ? h("small.quiet", null, ` ${number(site.stale_series)} stale`) : null]),
     facts([
@@ -80,7 +81,7 @@ function drawAlarms(page) {
     h("h2", null, "Alarms that wait", h("a.more", { href: "#/alarms?show=unacked" }, page.next ? "more than 200" : items.length > SHOWN ? `all ${items.length}` : "alarm list")),
     items.length
       ? h("ul.lines", null, items.slice(0, SHOWN).map((alarm) =>
-          h("li", null,
+          h("li", { data: { key: alarm.alarm_id } },
             h("a", { href: `#/alarms?id=${encodeURIComponent(alarm.alarm_id)}` },
               severity(alarm.severity), h("span.name", null, alarm.asset), h("span.text", null, alarm.message || alarm.type), alarmState(alarm.state), timeCell(alarm.raised_at)))))
       : empty("No alarm waits for anybody."),
@@ -99,7 +100,7 @@ function drawAssets({ items, any, more }) {
     h("h2", null, "Assets to look at", h("a.more", { href: "#/assets" }, more ? "more" : "all assets")),
     items.length
       ? h("ul.lines", null, items.map((asset) =>
-          h("li", null,
+          h("li", { data: { key: path(asset.tenant, asset.site, asset.asset) } },
             h("a", { href: `#/asset/${path(asset.tenant, asset.site, asset.asset)}` },
               quality(asset.worst), h("span.name", null, asset.asset), h("span.text", null, asset.name && asset.name !== asset.asset ? asset.name : asset.machine_type ?? ""),
               h("span.quiet", null, asset.stale_series ? `${count(asset.stale_series, "stale series", "stale series")}` : ""), timeCell(asset.last_reading_at)))))

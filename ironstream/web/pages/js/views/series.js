@@ -8,6 +8,7 @@ import { clock, ms, number, size } from "../format.js";
 import { key } from "../keys.js";
 import * as live from "../live.js";
 import { choice, facts, failure, heading, notice } from "../parts.js";
+import { redraw } from "../redraw.js";
 import { quality } from "../signs.js";
 import { Trend } from "../series_trend.js";
 import { windowsTable } from "../series_windows.js";
@@ -54,10 +55,10 @@ export async function show({ root, parts, query, signal, title }) {
     }
     csv.disabled = false;
   };
-  const buttons = h("div.tools.trend-tools");
+  const buttons = h("div.tools");
   const tools = () => {
     const sizes = trend.sizes;
-    put(
+    redraw(
       buttons,
       choice("Span", SPANS, trend.view.live ? trend.view.spanS : null, (span) => trend.last(span)),
       choice("Resolution", [["auto", "Auto"], [0, "Raw"], ...sizes.map((one) => [one, size(one)])], trend.view.chosen ?? "auto", (one) => trend.resolution(one)),
@@ -67,13 +68,12 @@ export async function show({ root, parts, query, signal, title }) {
         h("button", { type: "button", title: "Closer (+)", "aria-label": "Closer", onclick: () => trend.zoom(0.5) }, "+"),
         h("button", { type: "button", title: "Wider (−)", "aria-label": "Wider", onclick: () => trend.zoom(2) }, "−"),
         h("button", { type: "button", title: "Follow the newest (0)", "aria-pressed": String(trend.view.live), onclick: () => trend.last() }, "Now")),
-      csv,
     );
   };
   put(
     root,
     heading(parameter, [["assets", "#/assets"], [site, `#/assets?tenant=${encodeURIComponent(tenant)}&site=${encodeURIComponent(site)}`], [asset, `#/asset/${path(tenant, site, asset)}`]], now),
-    buttons,
+    h("div.tools.trend-tools", null, buttons, csv),
     trend.element,
     h("div.columns", null, windows, details),
   );
@@ -85,7 +85,7 @@ export async function show({ root, parts, query, signal, title }) {
     newest = at;
     say(value, number(got));
     value.dataset.value = got ?? "";
-    put(state, quality(code, reasons));
+    redraw(state, quality(code, reasons));
   };
   const draw = (got) => {
     known = got;
@@ -95,7 +95,7 @@ export async function show({ root, parts, query, signal, title }) {
       mark(age, seenAt(got.age_s), limitOf(got), got.stale);
     }
     say(unit, got.unit ?? "");
-    put(details, drawDetails(got));
+    redraw(details, drawDetails(got));
     live.follow([name]);
   };
   live.on("reading", (reading) => {

@@ -30,7 +30,7 @@ export async function show({ root, parts, query, signal, title, me }) {
       drawn = got.change?.number;
       return drawHolding(got, whole);
     }, { quiet, rows: 1 }),
-    filled(graph, signal, async () => drawGraph(await get("topology/graph", {}, signal), graph), { quiet, rows: 8 }),
+    filled(graph, signal, async () => drawGraph(await get("topology/graph", {}, signal)), { quiet, rows: 8 }),
     whole && filled(participants, signal, async () => drawParticipants((await get("topology/participants", {}, signal)).items), { quiet, rows: 3 }),
   ];
   const timer = setInterval(() => document.hidden || live(true), REFRESH_MS);
@@ -51,30 +51,26 @@ function drawHolding(got, whole) {
   ]);
 }
 
-function drawGraph({ nodes, edges }, before) {
+function drawGraph({ nodes, edges }) {
   if (!nodes.length) return empty("Nothing flows yet.", "ironstream up starts what topology.yaml declares.");
-  const left = before.querySelector(".scroll")?.scrollLeft ?? 0;
-  const opened = before.querySelector("details")?.open;
-  const scroll = h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Flow of data" }, draw(nodes, edges));
-  requestAnimationFrame(() => (scroll.scrollLeft = left));
   return [
     h("h2", null, "Flow"),
     h("p.hint", null, "Scroll sideways, from adapters to sinks."),
-    scroll,
-    h("details", { open: opened }, h("summary", null, "The same as a table"),
+    h("div.scroll", { tabindex: "0", role: "region", "aria-label": "Flow of data" }, draw(nodes, edges)),
+    h("details", null, h("summary", null, "The same as a table"),
       table("Stations", [["Kind"], ["Name"], ["Rate", "number"], ["Lag", "number"], ["Health"]], nodes.map((one) => [one.kind, one.name, one.rate === null ? "–" : `${rate(one.rate)} /s`, number(one.lag), health(one.health)]))),
   ];
 }
 
 function drawParticipants(items) {
   return [h("h2", null, "Participants"), items.length
-    ? table("Participants", [["Name"], ["Role", "wide"], ["Version", "number"], ["State"], ["Partitions", "number wide"]], items.map((one) => [
+    ? table("Participants", [["Name"], ["Role", "wide"], ["Version", "number"], ["State"], ["Partitions", "number wide"]], items.map((one) => ({ key: one.participant, cells: [
         one.participant,
         one.role,
         one.version === null ? "–" : `v${one.version}`,
         [health(one.state), one.refused ? h("div.attention.small", null, one.refused) : null],
         one.role === "worker" ? `${one.on} of ${one.of}` : "–",
-      ]))
+      ] })))
     : empty("Nobody is there.", "Workers, gateways and sinks report every few seconds while they run.")];
 }
 
@@ -83,7 +79,7 @@ function drawVersions(got, may) {
   if (!got.items.length) return [h("h2", null, "Versions"), empty("No version yet.", "ironstream apply writes the first.")];
   return [
     h("h2", null, "Versions"),
-    table("Versions", [["Version"], ["Written"], ["By", "wide"], ["Why"], [""]], got.items.map((one) => [
+    table("Versions", [["Version"], ["Written"], ["By", "wide"], ["Why"], [""]], got.items.map((one) => ({ key: `v${one.number}`, cells: [
       h("a", { href: `#/topology/versions/${one.number}` }, `v${one.number}`, one.number === holds ? h("small.quiet", null, " holds") : null),
       timeCell(one.time),
       one.author,
@@ -91,11 +87,11 @@ function drawVersions(got, may) {
       h("span.row-tools", null,
         one.parent ? h("a.button", { href: `#/topology/diff?from=${one.parent}&to=${one.number}` }, `v${one.parent} → v${one.number}`) : null,
         may && one.number !== holds && !one.gateway ? h("button", { type: "button", data: { rollback: String(one.number) }, onclick: () => back(one.number, got.changes[0].number) }, "Roll back") : null),
-    ])),
+    ] }))),
     h("h3", null, "Changes"),
-    table("Changes", [["Change", "number"], ["When"], ["By", "wide"], ["What"], ["Why"]], got.changes.slice(0, SHOWN).map((one) => [
+    table("Changes", [["Change", "number"], ["When"], ["By", "wide"], ["What"], ["Why"]], got.changes.slice(0, SHOWN).map((one) => ({ key: `change ${one.number}`, cells: [
       number(one.number), timeCell(one.time), one.author, `${words(one.action)} v${one.version}`, one.reason || h("span.quiet", null, "–"),
-    ])),
+    ] }))),
   ];
 }
 
