@@ -31,11 +31,14 @@ def test_a_page_that_hears_nothing_says_so_and_goes_on_by_itself(plant: BrowserP
     page.open("asset/acme/north/pump-1")
     page.there(FRESH)
     assert not page.visible("#silence")
+    assert page.style(".view", "content", "::after") == "none"
 
     plant.kill_web()
     try:
         page.says("#silence", "Nothing heard from the server")
         assert "line-through" in page.style(VALUE, "text-decoration")
+        assert "line-through" in page.style("#status .waiting", "text-decoration"), "counts are as old"
+        assert "gradient" in page.style(".view", "background-image", "::after"), "so is all that the page shows"
         assert page.text("#heard") == "silent"
     finally:
         plant.start_web()
