@@ -31,17 +31,33 @@ def test_a_page_that_hears_nothing_says_so_and_goes_on_by_itself(plant: BrowserP
     page.open("asset/acme/north/pump-1")
     page.there(FRESH)
     assert not page.visible("#silence")
-    assert page.style(".view", "content", "::after") == "none"
+    assert page.style(".panel", "background-image") == "none"
 
     plant.kill_web()
     try:
         page.says("#silence", "Nothing heard from the server")
         assert "line-through" in page.style(VALUE, "text-decoration")
         assert "line-through" in page.style("#status .waiting", "text-decoration"), "counts are as old"
-        assert "gradient" in page.style(".view", "background-image", "::after"), "so is all that the page shows"
+        assert "gradient" in page.style(".panel", "background-image"), "so is all that the page shows"
         assert page.text("#heard") == "silent"
     finally:
         plant.start_web()
     page.wait(lambda: page.text("#heard") == "live" and not page.visible("#silence"), "the page to go on", 90)
     before = page.value_of(TEMPERATURE)
     page.wait(lambda: page.value_of(TEMPERATURE) > before, "a value by itself", 90)
+
+
+def test_what_was_shown_stays_in_sight_as_old_while_the_server_is_away(plant: BrowserPlant, page: Page) -> None:
+    page.open("topology")
+    page.there(".graph")
+    assert not page.count(".old")
+
+    plant.kill_web()
+    try:
+        page.says("[aria-label=Flow].old > .failure", "does not answer")
+        assert page.count(".graph [data-node]") > 3
+        assert "gradient" in page.style("[aria-label=Flow]", "background-image")
+    finally:
+        plant.start_web()
+    page.gone(".old, #main .failure", 90)
+    assert page.count(".graph [data-node]") > 3

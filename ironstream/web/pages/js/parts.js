@@ -35,30 +35,40 @@ export const passes = (error) => !error.status || error.status === 429 || error.
 
 /**
  * Fill `root` with what `load` makes, with loading and failure around it, and again while it fails; nothing when `signal`
- * has aborted. What `quiet` brings takes the place of the same content: `load` makes it anew each time.
+ * has aborted. What `quiet` brings takes the place of the same content, which `load` makes anew each time, and while it
+ * brings nothing that content stays, marked as old.
  */
 export async function filled(root, signal, load, { rows = 5, quiet = false } = {}) {
   const show = (how, content, whole) => {
     how(root, content);
     complete[whole ? "add" : "delete"](root);
+    root.classList.remove("old");
   };
   if (!quiet) show(put, loading(rows), false);
   try {
     const made = await load();
-    if (!signal.aborted && made) show(complete.has(root) ? redraw : put, made, true);
+    if (signal.aborted || !made) return;
+    failureIn(root)?.remove();
+    show(complete.has(root) ? redraw : put, made, true);
   } catch (error) {
     if (signal.aborted || error.name === "AbortError") return;
     if (!error.title && !error.status) console.error(error);
-    const told = failure(error, () => filled(root, signal, load, { rows }));
-    const before = root.querySelector(":scope > .failure");
+    // what may be had again soon stays in sight, as old: it may be all that somebody has to go by
+    const keep = complete.has(root) && passes(error);
+    const told = failure(error, () => filled(root, signal, load, { rows, quiet: keep }));
     // the same again is no news, least of all to whoever has it read out
+    const before = failureIn(root);
     const same = before?.textContent === told.textContent;
-    if (!same) show(put, told, false);
+    if (!same && keep) before?.remove(), root.prepend(told);
+    if (!same && !keep) show(put, told, false);
+    root.classList.toggle("old", keep);
     const shown = same ? before : told;
     clearTimeout(retries.get(root));
     if (passes(error)) retries.set(root, setTimeout(() => !signal.aborted && shown.isConnected && filled(root, signal, load, { rows, quiet: true }), RETRY_MS));
   }
 }
+
+const failureIn = (root) => root.querySelector(":scope > .failure");
 
 export function timeCell(time, options) {
   return h("time", { datetime: iso(time), title: iso(time) || null }, clock(time, options));
