@@ -1,4 +1,4 @@
-// The flow of data as a picture: layers from adapters to sinks, with rates, lag and health. Pure layout, drawn as SVG.
+// The flow of data as a picture: layers from adapters to sinks, with rates, lag and health, drawn as SVG.
 
 import { s } from "./dom.js";
 import { number, rate, words } from "./format.js";
@@ -11,6 +11,9 @@ const SWEEPS = 6;
 /** More adapters, or sinks, are drawn as the worst of them and one box for the rest. */
 const TALLEST = 14;
 const LAGGING = 10000;
+/** What is written in a box, beside its edges. */
+const ROOM = WIDTH - 20;
+const ruler = document.createElement("canvas").getContext("2d");
 
 /** Layer of each node: one beyond the furthest of those it takes from. An edge that closes a circle is not counted. */
 export function layers(nodes, edges) {
@@ -128,10 +131,19 @@ function box({ node, x, y }) {
   const { lag } = node;
   const bad = isBad(node);
   const told = [node.rate === null ? null : `${rate(node.rate)} /s`, lag ? `lag ${number(lag)}` : null, bad ? words(node.health) : null].filter(Boolean).join(" · ");
-  const long = node.name.length > 22;
   return s("g.node", { class: `${node.kind} ${bad ? "bad" : ""} ${lag > LAGGING ? "lagging" : ""}`, transform: `translate(${x} ${y})`, "data-node": node.id },
     s("title", null, `${node.kind} ${node.name}: ${told || "no rate known"}`),
     s("rect", { width: WIDTH, height: HEIGHT, rx: { topic: 2, agent: 12 }[node.kind] ?? 6 }),
-    s("text.name", { x: 10, y: 19 }, long ? `${node.name.slice(0, 21)}…` : node.name),
-    s("text.told", { x: 10, y: 35 }, told));
+    s("text.name", { x: 10, y: 19 }, fitting(node.name, "600 12px")),
+    s("text.told", { x: 10, y: 35 }, fitting(told, bad ? "700 11px" : "11px")));
+}
+
+/** As much of a text as there is room for; all of it is in the title. */
+function fitting(text, font) {
+  ruler.font = `${font} ${getComputedStyle(document.body).fontFamily}`;
+  const fits = (one) => ruler.measureText(one).width <= ROOM;
+  if (fits(text)) return text;
+  let kept = text.length - 1;
+  while (kept > 0 && !fits(`${text.slice(0, kept)}…`)) kept--;
+  return `${text.slice(0, kept)}…`;
 }

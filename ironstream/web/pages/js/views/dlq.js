@@ -2,16 +2,14 @@
 
 import { get } from "../api.js";
 import { record } from "../dlq_record.js";
+import { records } from "../dlq_list.js";
 import { debounced, h, put, s } from "../dom.js";
 import { clock, count, ms, number, words } from "../format.js";
-import { Grid } from "../grid.js";
-import { choice, empty, failure, filled, heading, loading, passes, timeCell } from "../parts.js";
+import { choice, empty, failure, filled, heading, loading, passes } from "../parts.js";
+import { redraw } from "../redraw.js";
 
 const SPANS = [[3600, "1 h"], [21600, "6 h"], [86400, "1 d"], [604800, "7 d"]];
 const BUCKETS = 60;
-const PAGE = 200;
-/** The log is looked through in parts, of which some have no record that is wanted. */
-const PARTS = 5;
 const REFRESH_MS = 10000;
 
 export async function show({ root, parts, query, signal, title, me, again }) {
@@ -33,7 +31,7 @@ export async function show({ root, parts, query, signal, title, me, again }) {
   };
   const drawTopics = (items) => {
     topic ??= (items.find((one) => one.records) ?? items[0])?.topic;
-    put(
+    redraw(
       topics,
       choice("Topic", items.map((one) => [one.topic, [words(one.topic.replace(/^dlq\./, "")), one.records === null ? null : h("small", null, ` ${number(one.records)}`)]]), topic, (value) => {
         [topic, reason] = [value, null];
@@ -52,13 +50,21 @@ export async function show({ root, parts, query, signal, title, me, again }) {
       all(true);
     });
   }, { quiet, rows: 3 });
-  const all = (quiet = false) => (loadReasons(quiet), records(list, { topic, reason, key: text, spanS }, signal));
+  let newer = null;
+  const loadList = () => (newer = records(list, { topic, reason, key: text, spanS }, signal));
+  const all = (quiet = false) => (loadReasons(quiet), loadList());
+  const loadTopics = async () => drawTopics((await get("dlq/topics", {}, signal)).items);
 
-  search.addEventListener("input", debounced(() => ((text = search.value.trim()), address(), records(list, { topic, reason, key: text, spanS }, signal)), 250));
-  const timer = setInterval(() => topic && !document.hidden && loadReasons(true), REFRESH_MS);
+  search.addEventListener("input", debounced(() => ((text = search.value.trim()), address(), loadList()), 250));
+  const timer = setInterval(() => {
+    if (!topic || document.hidden) return;
+    loadReasons(true);
+    // what keeps these from being read is told where the reasons stand
+    for (const refresh of [loadTopics, newer]) refresh?.().catch(() => null);
+  }, REFRESH_MS);
   signal.addEventListener("abort", () => clearInterval(timer));
   try {
-    drawTopics((await get("dlq/topics", {}, signal)).items);
+    await loadTopics();
   } catch (error) {
     if (signal.aborted) return;
     put(list);
@@ -101,47 +107,4 @@ function bars(buckets, from, to, widthS) {
       const x = ((ms(one.start) - from) / (to - from)) * 300;
       return s("rect", { x, y: 28 - height, width, height }, s("title", null, `${one.count} at ${clock(one.start)}`));
     }));
-}
-
-async function records(root, asked, signal) {
-  let next = null;
-  let items = [];
-  const from = new Date(Date.now() - asked.spanS * 1000).toISOString();
-  const grid = new Grid({
-    label: "Records",
-    template: "6.5rem minmax(8rem,1fr) minmax(10rem,1.6fr) minmax(12rem,2.6fr) 7rem",
-    columns: [
-      { title: "Time", cell: (one) => timeCell(one.time) },
-      { title: "Reason", cell: (one) => words(one.reason) },
-      { title: "Key", kind: "wide", cell: (one) => h("span", { title: one.key }, one.key ?? "") },
-      { title: "Detail", cell: (one) => h("span", { title: one.detail }, one.detail ?? "") },
-      { title: "Record", kind: "number wide", cell: (one) => h("a", { href: link(asked.topic, one), tabindex: "-1" }, `${one.partition}/${one.offset}`) },
-    ],
-    key: (one) => `${one.partition}/${one.offset}`,
-    open: (one) => (location.hash = link(asked.topic, one)),
-    blank: empty("No record.", "Another reason, key or span?"),
-    more: () => (next ? load(next) : null),
-  });
-  const load = async (cursor) => {
-    let found = [];
-    let parts = 0;
-    next = cursor;
-    do {
-      const page = await get(`dlq/${encodeURIComponent(asked.topic)}`, { reason: asked.reason, key: asked.key, from, limit: PAGE, cursor: next }, signal);
-      found = page.items;
-      next = page.next;
-    } while (!found.length && next && ++parts < PARTS);
-    items = cursor ? items.concat(found) : found;
-    grid.set(items);
-    put(further, next && !found.length ? h("button", { type: "button", onclick: () => load(next) }, "Look further back") : null);
-  };
-  const further = h("div");
-  await filled(root, signal, async () => {
-    await load(null);
-    return [grid.element, further];
-  });
-}
-
-function link(topic, one) {
-  return `#/dlq/${encodeURIComponent(topic)}/${one.partition}/${one.offset}`;
 }
