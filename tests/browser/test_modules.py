@@ -87,3 +87,18 @@ def test_what_is_drawn_again_is_the_same_elements_with_the_listeners_of_now(page
     assert told == ["new 2", "b 2", "a 2"]
     assert shown == ["2pxnew 2", "2pxb 2", "2pxa 2"]
     assert page.faults() == []
+
+
+def test_what_is_written_in_the_graph_stays_within_its_box(page: Page) -> None:
+    drawn = """
+      const svg = module.draw(given[0], []);
+      document.body.append(svg);
+      const told = [...svg.querySelectorAll("text")];
+      return told.map((one) => [one.textContent, one.getComputedTextLength(), one.getBBox().x]);
+    """
+    station = {"kind": "adapter", "rate": 123_456.7, "lag": 9_876_543, "health": "waiting for its device"}
+    nodes = [{"id": "1", "name": "WIDE-MACHINE-" * 4, **station}, {"id": "2", "name": "pump-1", **station}]
+    texts = _asked(page, "graph.js", drawn, nodes)
+    assert [text for text, _, _ in texts][2] == "pump-1"
+    assert [text[-1] for text, _, _ in texts][:2] == ["…", "…"]
+    assert max(start + length for _, length, start in texts) <= 164
