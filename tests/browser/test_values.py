@@ -104,6 +104,42 @@ def test_rows_of_a_table_are_found_by_the_beginning_of_their_key(page: Page) -> 
     assert page.faults() == []
 
 
+def test_rows_of_a_table_follow_the_commits_by_themselves(plant: BrowserPlant, page: Page) -> None:
+    page.open(f"tables/series?key={TEMPERATURE}")
+    offset = ".grid-row [role=gridcell]:nth-child(3)"
+    before = page.text(offset)
+    page.wait(lambda: page.text(offset) != before, "the next commit")
+
+    plant.pause()
+    try:
+        last = plant.last_clean(TEMPERATURE)["value"]
+        page.wait(lambda: _decoded(page)["last_value"] == str(last), f"{last} in the row")
+    finally:
+        plant.go_on()
+    assert page.faults() == []
+
+
+def test_windows_that_close_join_their_table(page: Page) -> None:
+    page.open(f"tables/closed_windows?key={TEMPERATURE}")
+    page.there(".grid-row")
+    before = page.attributes(".grid-row", "data-key")
+    page.wait(lambda: not set(page.attributes(".grid-row", "data-key")) <= set(before), "another closed window")
+    assert len(set(page.attributes(".grid-row", "data-key"))) == page.count(".grid-row")
+    assert page.faults() == []
+
+
+def _decoded(page: Page) -> dict[str, str]:
+    """The fields of the first row, as its dialog shows them."""
+    page.click(".grid-row")
+    page.there("dialog [data-field]")
+    fields = dict(
+        zip(page.attributes("dialog [data-field]", "data-field"), page.texts("dialog [data-field]"), strict=True)
+    )
+    page.press("\ue00c")
+    page.gone("dialog")
+    return fields
+
+
 def test_names_that_devices_made_are_text(plant: BrowserPlant, page: Page) -> None:
     alarm = {"asset_id": "pump-3", "tenant_id": "acme", "site_id": "north", "type": SCRIPT, "severity": "LOW",
              "state": "ACTIVE", "message": IMAGE, "timestamps": {"device_time": "2026-01-01T00:00:00Z"}}  # fmt: skip

@@ -225,9 +225,9 @@ async def test_a_table_has_the_rows_of_the_changelog(plant: WebPlant, api: httpx
     settings = plant.settings
     async with Replica(settings.kafka_client_kwargs(), settings.topic(changelog_topic("telemetry"))) as replica:
         await replica.catch_up()
-    [(partition, _, value)] = list(replica.scan(SERIES.prefix + b"acme/north/pump-7/"))
+    [(partition, key, value)] = list(replica.scan(SERIES.prefix + b"acme/north/pump-7/"))
     element, _ = SERIES.unpack(value)
-    assert shown["partition"] == partition
+    assert (shown["partition"], bytes.fromhex(shown["changelog_key"])) == (partition, key)
     assert (shown["row"]["last_value"], shown["row"]["clean"]) == (element["last_value"], element["clean"])
     assert shown["commit"] <= replica.commits()[partition][0].number
     assert shown["changelog_offset"] <= replica.commits()[partition][1]

@@ -49,6 +49,7 @@ class TableRow(BaseModel):
     row: dict[str, Any]
     commit: int | None
     commit_age_s: float | None
+    changelog_key: str = Field(description="The key in the changelog, as hex: several rows may have the same `key`.")
     changelog_offset: int | None
 
 
@@ -117,6 +118,7 @@ def _rows(plant: Plant, view: TableView, place: Place) -> list[TableRow]:
             row=msgspec.to_builtins(entry, str_keys=True),
             commit=marker and marker.number,
             commit_age_s=marker and max(0.0, (plant.now_ms() - marker.time_ms) / 1000),
+            changelog_key=key.hex(),
             changelog_offset=offset,
         )
         for entry in (view.entries(key, value) if value is not None else ())

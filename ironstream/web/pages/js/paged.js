@@ -2,16 +2,16 @@
 // sight. Pages are bounded by keys, not by numbers: what joins or leaves the list moves nothing of another page.
 
 const PAGE = 500;
-/** So much is asked for at once at most; a page that has grown beyond it is cut in two. */
-const MOST = 1000;
+/** A page that has grown beyond so many times its size is cut in two. */
+const MOST = 2;
 
 /**
- * `ask(limit, cursor)` gives {items, next}; `order(item)` a list of texts by which the server has sorted. `rows` are the
- * items so far, in one list; an item that is as it was stays the same object.
+ * `ask(limit, cursor)` gives {items, next}, `size` of them for a page; `order(item)` a list of texts and numbers by which
+ * the server has sorted. `rows` are the items so far, in one list; an item that is as it was stays the same object.
  */
 export class Paged {
-  constructor({ ask, order }) {
-    Object.assign(this, { ask, order });
+  constructor({ ask, order, size = PAGE }) {
+    Object.assign(this, { ask, order, size });
     this.begin();
   }
 
@@ -34,7 +34,7 @@ export class Paged {
     const turn = this.turn;
     const begin = this.next;
     const place = this.pages.length;
-    const page = await this.ask(PAGE, begin);
+    const page = await this.ask(this.size, begin);
     if (turn !== this.turn || begin !== this.next || place !== this.pages.length) return false;
     this.pages.push({ begin, items: page.items });
     this.next = page.next;
@@ -50,7 +50,7 @@ export class Paged {
     let changed = false;
     try {
       for (const page of this.between(first, last)) {
-        const got = await this.ask(MOST, page.begin);
+        const got = await this.ask(MOST * this.size, page.begin);
         if (turn !== this.turn) return false;
         changed = this.renew(page, got) || changed;
       }

@@ -7,7 +7,8 @@ import { ms, number } from "../format.js";
 import { here } from "../live.js";
 import { Grid } from "../grid.js";
 import { Paged } from "../paged.js";
-import { choice, empty, failure, heading, loading } from "../parts.js";
+import { keptInSight } from "../paged_grid.js";
+import { choice, empty, heading, loading } from "../parts.js";
 import { quality } from "../signs.js";
 
 const REFRESH_MS = 5000;
@@ -36,35 +37,14 @@ export async function show({ root, query, signal, title }) {
     key: (one) => `${one.tenant}/${one.site}/${one.asset}`,
     open: (one) => (location.hash = link(one)),
     blank: empty("No asset matches.", "Fewer words, another state, or another site?"),
-    more: () => (list.open ? load() : null),
   });
 
-  const load = async () => {
-    if (await list.more()) {
-      put(state);
-      grid.set(list.rows);
-    }
-  };
-  const fresh = async () => {
-    list.begin();
+  const begin = keptInSight(grid, list, { state, signal, everyMs: REFRESH_MS });
+  const fresh = () => {
     const parameters = new URLSearchParams(Object.entries(asked).filter(([, value]) => value));
     history.replaceState(null, "", `#/assets${parameters.size ? `?${parameters}` : ""}`);
-    try {
-      await load();
-    } catch (error) {
-      if (!signal.aborted) put(state, failure(error, fresh));
-    }
+    return begin();
   };
-  const refresh = async () => {
-    if (document.hidden || !list.pages.length) return;
-    try {
-      if (await list.refresh(...grid.sight())) grid.set(list.rows);
-      put(state);
-    } catch (error) {
-      if (!signal.aborted) put(state, failure(error, fresh));
-    }
-  };
-  grid.scroller.addEventListener("scroll", debounced(refresh, 300));
   const search = h("input", { type: "search", placeholder: "Search  /", "aria-label": "Search assets", value: asked.q });
   search.addEventListener("input", debounced(() => ((asked.q = search.value.trim()), fresh()), 200));
   const trail = asked.site ? [["all sites", "#/assets"]] : [];
@@ -75,8 +55,6 @@ export async function show({ root, query, signal, title }) {
     put(state, loading(8)),
     grid.element,
   );
-  const timer = setInterval(refresh, REFRESH_MS);
-  signal.addEventListener("abort", () => clearInterval(timer));
   await fresh();
 }
 
