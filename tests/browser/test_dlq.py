@@ -31,11 +31,11 @@ def test_a_record_with_a_hostile_name_is_found_read_and_replayed(plant: BrowserP
 
 
 def test_a_record_that_comes_while_the_list_is_open_joins_it(plant: BrowserPlant, page: Page) -> None:
-    _refuse(plant, "pump-6")
+    plant.send_malformed("pump-6")
     page.open("dlq")
     there = page.row_that_says("pump-6")
     shown = page.texts(".choice[aria-label=Topic] [aria-pressed=true] small")
-    _refuse(plant, "pump-7")
+    plant.send_malformed("pump-7")
     newest = page.row_that_says("pump-7")
     assert page.count(f".grid-row[data-key='{there}']") == 1
     assert page.attributes(".grid-row[aria-rowindex='2']", "data-key") == [newest]
@@ -43,8 +43,3 @@ def test_a_record_that_comes_while_the_list_is_open_joins_it(plant: BrowserPlant
         lambda: page.texts(".choice[aria-label=Topic] [aria-pressed=true] small") != shown, "the count of its topic"
     )
     assert page.faults() == []
-
-
-def _refuse(plant: BrowserPlant, asset: str) -> None:
-    body = raw_reading(f"acme/north/{asset}/flow", 1.0, 1) | {"parameter": "no parameter!"}
-    plant.send("telemetry.raw", [(f"acme/north/{asset}", body)])

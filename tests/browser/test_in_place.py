@@ -16,7 +16,7 @@ def test_a_click_that_is_under_way_when_new_data_comes_is_a_click(page: Page) ->
     x, y = _middle(page, "[data-site='acme/north'] h2")
     page.cdp("Input.dispatchMouseEvent", type="mousePressed", x=x, y=y, button="left", clickCount=1)
     # drawn together with the sites, whose own figures may be the same for long
-    _another(page, ".totals")
+    page.changes(".totals")
     page.cdp("Input.dispatchMouseEvent", type="mouseReleased", x=x, y=y, button="left", clickCount=1)
     page.says("h1", "Assets")
 
@@ -26,7 +26,7 @@ def test_the_focus_stays_where_it_is_when_new_data_comes(page: Page) -> None:
     page.there("[data-site='acme/north']")
     page.run("window.kept = document.querySelector('.site'); kept.focus()")
     for _ in range(2):
-        _another(page, ".totals")
+        page.changes(".totals")
     assert page.run("return document.activeElement === kept")
 
 
@@ -56,7 +56,7 @@ def test_a_table_that_grows_stays_scrolled_and_what_is_selected_stays_so(page: P
     )
     selected = page.run("return String(getSelection())")
     for _ in range(2):
-        _another(page, f"{WINDOW} time")
+        page.changes(f"{WINDOW} time")
     assert page.run("return document.querySelector('table.windows').parentElement.scrollLeft") == 20
     assert page.run("return String(getSelection())") == selected
 
@@ -66,9 +66,3 @@ def _middle(page: Page, selector: str) -> tuple[float, float]:
     box = "const box = document.querySelector(arguments[0]).getBoundingClientRect();"
     x, y = page.run(f"{box} return [box.x + box.width / 2, box.y + box.height / 2]", selector)
     return x, y
-
-
-def _another(page: Page, selector: str) -> None:
-    """Wait until the page shows something else there than now."""
-    before = page.text(selector)
-    page.wait(lambda: page.text(selector) != before, f"another {selector}")

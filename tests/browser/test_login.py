@@ -12,7 +12,6 @@ from tests.browser.test_pages import PAGES
 from tests.support.browser import DESKTOP, Page
 from tests.support.browser_login import GuardedWeb, log_in
 from tests.support.browser_plant import HOT_ALARM, TOPOLOGY, BrowserPlant
-from tests.support.readings import raw_reading
 from tests.support.web import wait_for
 
 ASSET = "asset/acme/north/pump-1"
@@ -46,8 +45,7 @@ def page(browser: Page, guarded: GuardedWeb) -> Iterator[Page]:
 @pytest.fixture(scope="module")
 def dead_letter(plant: BrowserPlant) -> str:
     """The address of a dead letter's page."""
-    body = raw_reading("acme/north/pump-8/flow", 1.0, 1) | {"parameter": "no parameter!"}
-    plant.send("telemetry.raw", [("acme/north/pump-8", body)])
+    plant.send_malformed("pump-8")
     return wait_for(lambda: _last_letter(plant), 60)
 
 

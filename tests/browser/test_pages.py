@@ -96,11 +96,7 @@ def test_the_grid_is_reached_by_tab_and_says_how_long_it_is(page: Page) -> None:
     page.open("assets")
     page.there(".grid-row")
     page.click("#main input[type=search]")
-    for _ in range(12):
-        page.press(Keys.TAB)
-        if page.focused("role") == "grid":
-            break
-    assert page.focused("role") == "grid"
+    page.tab_to("grid", 12)
     assert int(page.focused("aria-rowcount")) >= 4
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import pytest
 from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException, WebDriverException
-from selenium.webdriver import ActionChains, Chrome, ChromeOptions
+from selenium.webdriver import ActionChains, Chrome, ChromeOptions, Keys
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
@@ -136,6 +136,19 @@ class Page:
         """An attribute of the first element that fits, once there is one that has it."""
         return self.wait(lambda: self.attributes(selector, name), f"{name} of {selector}")[0]
 
+    def changes(self, selector: str) -> None:
+        """Wait until the first element that fits says something else than now."""
+        before = self.text(selector)
+        self.wait(lambda: self.text(selector) != before, f"other text in {selector}")
+
+    def value_of(self, series: str) -> float:
+        """The value that is shown of a series, with all its digits."""
+        return float(self.attribute(f"[data-series='{series}'] [data-field=value]", "data-value") or "nan")
+
+    def shows(self, series: str, value: float) -> None:
+        """Wait until this is the value of a series."""
+        self.wait(lambda: self.value_of(series) == value, f"{series} = {value}")
+
     def row_that_says(self, text: str) -> str:
         """The key of the first row of the grid that says this, once there is one."""
 
@@ -175,6 +188,14 @@ class Page:
         for key in keys:
             ActionChains(self.chrome).send_keys(key).perform()
 
+    def tab_to(self, role: str, most: int) -> None:
+        """Press Tab until something of this role has the focus; AssertionError after `most` times."""
+        for _ in range(most):
+            self.press(Keys.TAB)
+            if self.focused("role") == role:
+                return
+        raise AssertionError(f"no {role} after {most} times Tab")
+
     # What the browser itself can tell.
 
     def run(self, script: str, *arguments: Any) -> Any:
@@ -184,14 +205,6 @@ class Page:
     def cdp(self, command: str, **parameters: Any) -> Any:
         """What a command of the Chrome DevTools Protocol answers."""
         return self.chrome.execute_cdp_cmd(command, parameters)
-
-    def value_of(self, series: str) -> float:
-        """The value that is shown of a series, with all its digits."""
-        return float(self.attribute(f"[data-series='{series}'] [data-field=value]", "data-value") or "nan")
-
-    def shows(self, series: str, value: float) -> None:
-        """Wait until this is the value of a series."""
-        self.wait(lambda: self.value_of(series) == value, f"{series} = {value}")
 
     def picture(self, path: Path) -> None:
         """Keep what is on the screen."""

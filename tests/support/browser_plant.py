@@ -158,6 +158,11 @@ class BrowserPlant:
         """Send records (key, body) to a topic without prefix, all acknowledged."""
         asyncio.run(self._send(topic, list(records)))
 
+    def send_malformed(self, asset: str) -> None:
+        """Send a reading of an asset that becomes a dead letter: its parameter is called `no parameter!`."""
+        key = f"acme/north/{asset}"
+        self.send("telemetry.raw", [(key, raw_reading(f"{key}/no parameter!", 1.0, 1))])
+
     def read(self, topic: str) -> list[Logged]:
         """All records of a topic without prefix."""
         return asyncio.run(self._deployment.read(topic))

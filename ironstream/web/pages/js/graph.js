@@ -13,6 +13,7 @@ const TALLEST = 14;
 const LAGGING = 10000;
 /** What is written in a box, beside its edges. */
 const ROOM = WIDTH - 20;
+const FAMILY = getComputedStyle(document.body).fontFamily;
 const ruler = document.createElement("canvas").getContext("2d");
 
 /** Layer of each node: one beyond the furthest of those it takes from. An edge that closes a circle is not counted. */
@@ -140,7 +141,7 @@ function box({ node, x, y }) {
 
 /** As much of a text as there is room for; all of it is in the title. */
 function fitting(text, font) {
-  ruler.font = `${font} ${getComputedStyle(document.body).fontFamily}`;
+  ruler.font = `${font} ${FAMILY}`;
   const fits = (one) => ruler.measureText(one).width <= ROOM;
   if (fits(text)) return text;
   let kept = text.length - 1;

@@ -119,9 +119,7 @@ class Row {
     say(this.value, number(value));
     this.value.title = value === null || value === undefined ? "no value" : String(value);
     this.value.dataset.value = value ?? "";
-    const told = `${code}${reasons}`;
-    if (told !== this.told) redraw(this.quality, quality(code, reasons));
-    this.told = told;
+    redraw(this.quality, quality(code, reasons));
     redraw(this.limits, within(value, this.known?.range));
   }
 }

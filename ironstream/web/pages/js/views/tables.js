@@ -20,13 +20,10 @@ export async function show({ root, parts, query, signal, title }) {
   const list = h("nav.panel.side", { "aria-label": "Tables" });
   const body = h("div.rest");
   put(root, heading("Tables"), h("div.with-side", null, list, body));
-  let open = null;
   const load = (quiet) => filled(list, signal, async () => {
     const { items } = await get("tables", {}, signal);
-    if (!open && (parts[0] ?? items.length)) {
-      open = parts[0] ?? items[0].name;
-      rows(body, items.find((one) => one.name === open) ?? { name: open }, query.get("key") ?? "", signal);
-    }
+    const open = parts[0] ?? items[0]?.name;
+    if (open && !body.hasChildNodes()) rows(body, items.find((one) => one.name === open) ?? { name: open }, query.get("key") ?? "", signal);
     return items.length
       ? h("ul", null, items.map((one) => h("li", { data: { key: one.name } }, h("a", { href: `#/tables/${encodeURIComponent(one.name)}`, title: one.description, "aria-current": one.name === open ? "page" : null }, words(one.name), h("span.number.quiet", null, number(one.rows))))))
       : empty("No table yet.", "Tables are there once a worker has run.");
